@@ -63,7 +63,7 @@ pub(super) fn open(
     if finding.rule.is_of_events() && newest <= before.and_then(|b| b.last_event_at) {
         return None;
     }
-    if before.is_some_and(|b| stays_closed(b, finding, at) || told_of_fall(policy, b, finding)) {
+    if before.is_some_and(|b| stays_closed(b, finding, at)) {
         return None;
     }
     if let Some(mut incident) = before.and_then(|b| reopen(policy, b, finding, at)) {
@@ -160,21 +160,6 @@ fn stays_closed(before: &Incident, finding: &Finding, at: Timestamp) -> bool {
         || finding.evidence.is_news_beside(&before.evidence);
     let is_event = finding.rule.is_of_events();
     goes_on && !is_worse && !is_event && at.since(closed_at) < STAYS_CLOSED
-}
-
-/// Returns whether a breach is a fall of the level of which `before` told already: it stood while the level was down.
-fn told_of_fall(policy: &Policy, before: &Incident, finding: &Finding) -> bool {
-    let (Evidence::Drop(drop), IncidentState::Resolved { at, .. }) =
-        (&finding.evidence, before.state)
-    else {
-        return false;
-    };
-    let is_known = before.notified || policy.digest_mode;
-    // A stop that came before the fall, or with it, told of no lower level.
-    let worst = before.worst.as_ref();
-    let was_drop = before.rule == Rule::SendDrop
-        || matches!(worst, Some(Evidence::Drop(drop)) if drop.missing_burst.is_none());
-    is_known && was_drop && drop.fell_to.is_some_and(|level| at > level.since)
 }
 
 /// Applies `finding` to an open incident and returns the steps that it takes at `at`, in order.

@@ -12,7 +12,7 @@ const MIN_SHARE_AT_LAST_MAIL: f64 = 0.5;
 /// A drop is not over while its evidence is above this share of the limit: one good hour is no end.
 const MAX_SHARE_AT_END: f64 = 0.6;
 
-/// The finding of `send_drop` at `at`, by the hours or by the fall of the level that lasts until then, `shift`.
+/// The finding of `send_drop` at `at`; `shift` is the fall of the level that lasts until then.
 pub(super) fn evaluate(
     history: &History,
     at: Timestamp,
@@ -35,12 +35,8 @@ pub(super) fn evaluate(
         }
     }
     let covered = history.messages.covers(Span::before(at, RECOVERY_TIME));
-    let is_by_hours = state.evidence > limit && state.at_last_mail > MIN_SHARE_AT_LAST_MAIL * limit;
-    let fallen = shift.filter(|shift| shift.is_news() && !is_by_hours);
     let verdict = if is_learning || !covered {
         Verdict::Unknown
-    } else if is_by_hours || fallen.is_some() {
-        Verdict::Breach
     } else if state.evidence <= limit {
         let is_lasting = state.evidence > MAX_SHARE_AT_END * limit
             || shift.is_some_and(|shift| !shift.is_settled());
@@ -48,25 +44,24 @@ pub(super) fn evaluate(
             Verdict::Within if is_lasting => Verdict::Unresolved,
             verdict => verdict,
         }
+    } else if state.at_last_mail > MIN_SHARE_AT_LAST_MAIL * limit {
+        Verdict::Breach
     } else {
         Verdict::Unresolved
     };
-    let accepted = rules.silence.false_alarms_per_year;
-    let by_hours = DropEvidence {
+    let evidence = DropEvidence {
         window: Span::new(state.from, at),
         sent: state.sent,
         expected: state.expected,
         evidence: state.evidence,
         limit,
         times_a_year: cusum.tail.annual_rate(state.evidence),
-        false_alarms_per_year: accepted,
+        false_alarms_per_year: rules.silence.false_alarms_per_year,
         missing_burst: None,
-        fell_to: None,
         settled: shift
             .filter(|shift| shift.is_settled())
             .map(LevelShift::new_level),
     };
-    let evidence = fallen.map_or(by_hours, |shift| shift.evidence(at, accepted));
     let missing = missing_burst(history, at, rules, silence);
     let (verdict, evidence) = match missing {
         Some(missing)
@@ -109,7 +104,6 @@ fn missing_burst(
         times_a_year: overdue.annual_rate(at),
         false_alarms_per_year: rules.silence.false_alarms_per_year,
         missing_burst: Some(overdue.evidence()),
-        fell_to: None,
         settled: None,
     })
 }

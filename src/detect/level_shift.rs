@@ -5,16 +5,8 @@
 //! units of its own scatter (a scan for a change of mean; E. S. Page, "A test for a change in a parameter occurring at an
 //! unknown point", Biometrika 42, 1955). Days are overdispersed (variance φ times the mean), so that a sender with uneven days
 //! has no new level before it is certain.
-//!
-//! A fall that is clear enough is told once, whatever the hours say. Clear is what chance brings no more
-//! often than a share of the budget allows: days that follow one another are alike (a first-order autoregression; G. E. P. Box and
-//! G. M. Jenkins, "Time Series Analysis", 1970), the scatter is known from few of them (Student's t), and each day is looked at by
-//! every possible beginning (D. Siegmund and E. S. Venkatraman, "Using the generalized likelihood ratio statistic for sequential
-//! detection of a change-point", Annals of Statistics 23, 1995).
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
-use crate::model::{DAY, DropEvidence, History, HourCount, NewLevel, Span, Timestamp};
+use crate::model::{DAY, History, HourCount, NewLevel, Span, Timestamp};
 
 /// The minimum and maximum number of days at the new level.
 const NEW_DAYS: (usize, usize) = (5, 28);
@@ -28,24 +20,13 @@ const MAX_SHARE: f64 = 0.65;
 const MIN_SHARE: f64 = 0.12;
 /// Each half of the time since is at the new level, too: one bad day that is over is no level.
 const MAX_SHARE_OF_HALF: f64 = 0.8;
-/// The newest days, one or so many together, have left the level where they have more than its largest share, and so many standard
-/// deviations more than the level explains. What lasted for two weeks is not asked: then odd days are known.
+/// The newest days, one or so many together, have left the level where they have at least [`MAX_SHARE`], and so many standard
+/// deviations more than the level explains. What lasted for longer than two weeks is not asked: then odd days are known.
 const NEWEST_DAYS: usize = 2;
 const MIN_DEVIATIONS_OF_NEWEST: f64 = 3.0;
 const MAX_DAYS_TO_LEAVE: usize = 14;
 /// In standard deviations of the volume since the change.
 const MIN_DEVIATIONS: f64 = 4.5;
-/// The share of the budget of a series that goes to falls of its level.
-const BUDGET_SHARE: f64 = 0.025;
-/// How many independent looks at one day the beginnings are. Normal deviations pass b by chance b φ(b) / 2 ∫ x ν(x)² dx times a
-/// day, where x runs over b / √days and ν(x) is about exp(-0.583 x) (Siegmund and Venkatraman): 2 to 5 looks for b of 3.5 to 5.5.
-const LOOKS_A_DAY: f64 = 5.0;
-/// Days that resemble the one before more than this are no history of days.
-const MAX_CORRELATION: f64 = 0.9;
-/// Nothing is told before so many days are known: the first holiday would be a fall.
-const MIN_DAYS_TOLD: usize = 28;
-/// What was told within so many days is not told again.
-const TOLD_FOR: u32 = 28;
 /// How many days' worth of belief the mean of the day type (working days, weekend) brings to each weekday.
 const SHRINK_TO_DAY_TYPE: f64 = 2.0;
 
@@ -58,20 +39,8 @@ pub(super) struct LevelShift {
     pub sent: u64,
     pub expected: f64,
     days: usize,
-    /// How far below the old level the volume is, in standard deviations of days that resemble one another.
-    deviations: f64,
-    /// Degrees of freedom of these.
-    freedom: f64,
-    /// How many days are known, of both levels.
-    known_days: usize,
     /// Whether the newest days are back where they were.
     has_left: bool,
-    /// Whether its first day was at the new level: else it may be one day shorter.
-    begins_low: bool,
-    /// The accepted number of such falls a year by chance; 0 where it is not asked for.
-    accepted: f64,
-    /// Whether it is as clear as that, and was not on a day before.
-    is_news: bool,
 }
 
 impl LevelShift {
@@ -84,85 +53,18 @@ impl LevelShift {
             .map(|(_, shift)| shift)
     }
 
-    /// Looks for one, and whether it is to be told on that day. `budget` is the accepted number of false alarms a year of the
-    /// series.
-    pub(super) fn find_news(history: &History, at: Timestamp, budget: f64) -> Option<Self> {
-        let found = Self::find(history, at)?;
-        let accepted = budget * BUDGET_SHARE;
-        let is_news = found.is_clear(accepted) && !Self::was_told(history, at, accepted);
-        Some(Self {
-            accepted,
-            is_news,
-            ..found
-        })
-    }
-
-    /// Whether chance brings a fall like this no more often than is accepted.
-    fn is_clear(&self, accepted: f64) -> bool {
-        self.lasted() >= NEW_DAYS.0
-            && self.known_days >= MIN_DAYS_TOLD
-            && self.times_a_year() <= accepted
-    }
-
-    /// Whether a fall was as clear on a day before that of `at`.
-    fn was_told(history: &History, at: Timestamp, accepted: f64) -> bool {
-        let mut days = (1..=TOLD_FOR).map(|back| at.floor(DAY) - DAY * back);
-        days.any(|day| Self::find(history, day).is_some_and(|then| then.is_clear(accepted)))
-    }
-
-    /// How many falls as clear as this chance brings a year.
-    fn times_a_year(&self) -> f64 {
-        let chance = match StudentsT::new(0.0, 1.0, self.freedom) {
-            Ok(student) => student.sf(self.deviations),
-            Err(_) => 1.0,
-        };
-        365.25 * LOOKS_A_DAY * chance
-    }
-
     /// Whether it has lasted so long that the new level is normal.
     pub(super) const fn is_settled(&self) -> bool {
-        self.lasted() >= SETTLED_AFTER
-    }
-
-    /// For how many days it surely lasted.
-    const fn lasted(&self) -> usize {
-        self.days - !self.begins_low as usize
-    }
-
-    /// Whether it is to be told, whatever the hours say.
-    pub(super) const fn is_news(&self) -> bool {
-        self.is_news
-    }
-
-    /// Returns what is told of it at `at`; `false_alarms_per_year` are accepted of the installation.
-    pub(super) fn evidence(&self, at: Timestamp, false_alarms_per_year: f64) -> DropEvidence {
-        let chance = self.accepted / (365.25 * LOOKS_A_DAY);
-        let limit = StudentsT::new(0.0, 1.0, self.freedom)
-            .map_or(self.deviations, |student| student.inverse_cdf(1.0 - chance));
-        DropEvidence {
-            window: Span::new(self.from, at.floor(DAY)),
-            sent: self.sent,
-            expected: self.expected,
-            evidence: self.deviations,
-            limit,
-            times_a_year: self.times_a_year(),
-            false_alarms_per_year,
-            missing_burst: None,
-            fell_to: Some(self.new_level()),
-            settled: None,
-        }
-    }
-
-    fn per_day(&self) -> f64 {
-        self.sent as f64 / self.days as f64
+        self.days >= SETTLED_AFTER
     }
 
     /// Returns what is said of the new level.
     pub(super) fn new_level(&self) -> NewLevel {
+        let days = self.days as f64;
         NewLevel {
             since: self.from,
-            per_day: self.per_day(),
-            per_day_before: self.expected / self.days as f64,
+            per_day: self.sent as f64 / days,
+            per_day_before: self.expected / days,
         }
     }
 
@@ -247,8 +149,7 @@ impl DayCounts {
         }
     }
 
-    /// Returns the shift of the last `new` days against those before, with how far it is in standard deviations of days of which
-    /// each is a draw of its own.
+    /// Returns the shift of the last `new` days against those before, with how far it is in standard deviations.
     fn shift(&self, new: usize) -> Option<(f64, LevelShift)> {
         let of = |range: std::ops::Range<usize>| {
             let range = range.filter_map(|i| Some((self.weekdays[i], self.sent[i]?)));
@@ -290,36 +191,15 @@ impl DayCounts {
             let most = usual + MIN_DEVIATIONS_OF_NEWEST * (dispersion * usual).sqrt() + 1.0;
             sent > most.max(MAX_SHARE * expected)
         });
-        let deviations = (expected - sent as f64) / scatter;
         let shift = LevelShift {
             from: self.until - DAY * u32::try_from(new).unwrap_or(u32::MAX),
             sent,
             expected,
             days: new,
-            deviations: deviations / alike_factor(&before, &means).sqrt(),
-            freedom: (before.len() - means.len()) as f64,
-            known_days: before.len() + new,
             has_left: has_left && new <= MAX_DAYS_TO_LEAVE,
-            begins_low: share_of(&after[new - 1..]) < MAX_SHARE_OF_HALF,
-            accepted: 0.0,
-            is_news: false,
         };
-        is_level.then_some((deviations, shift))
+        is_level.then_some(((expected - sent as f64) / scatter, shift))
     }
-}
-
-/// Returns how many times as large as for independent days the variance of a sum of days is, at least 1: that of a first-order
-/// autoregression with the correlation of each day and the one before.
-fn alike_factor(days: &[(usize, u64)], means: &[f64; 7]) -> f64 {
-    let standard = days.iter().map(|(day, sent)| {
-        let mean = means[*day].max(1e-9);
-        (*sent as f64 - mean) / mean.sqrt()
-    });
-    let standard: Vec<f64> = standard.collect();
-    let squares: f64 = standard.iter().map(|of| of * of).sum();
-    let products: f64 = standard.windows(2).map(|pair| pair[0] * pair[1]).sum();
-    let correlation = (products / squares.max(1e-9)).clamp(0.0, MAX_CORRELATION);
-    (1.0 + correlation) / (1.0 - correlation)
 }
 
 /// Returns the mean of each weekday, shrunk to that of its day type.

@@ -92,8 +92,7 @@ pub struct Detector {
     rules: Rules,
     series: usize,
     tags: Cache<StreamId, (), Vec<Tag>>,
-    /// By the number of series that share the budget.
-    shifts: Cache<Series, usize, Option<LevelShift>>,
+    shifts: Cache<Series, (), Option<LevelShift>>,
     silence: Cache<Series, SilenceInputs, Silence>,
     delivery: Cache<StreamId, DeliveryInputs, DeliveryModel>,
     /// What others of before learned, and what those after are to know; `None` where nothing is kept beyond this one.
@@ -143,9 +142,8 @@ impl Detector {
             .get(stream, day, (), || tags::sorted_watched_tags(history, day));
         let (share, tag_share) = tags::budget_shares(series, tags.len());
         let key = Series::new(stream, None);
-        let budget = LearningSettings::new(rules, share, None).budget();
-        let find = || LevelShift::find_news(history, day, budget);
-        let shift = *self.shifts.get(&key, day, share, find);
+        let find = || LevelShift::find(history, day);
+        let shift = *self.shifts.get(&key, day, (), find);
         let settings = LearningSettings::new(rules, share, shift);
         let cache = &mut self.silence;
         let silence = silence_of(cache, &mut self.kept, &key, history, settings, at);
@@ -172,7 +170,7 @@ impl Detector {
             let of = &history.tags[tag];
             let key = Series::new(stream, Some(tag));
             let find = || LevelShift::find(of, day);
-            let shift = *self.shifts.get(&key, day, tag_share, find);
+            let shift = *self.shifts.get(&key, day, (), find);
             let settings = LearningSettings::new(rules, tag_share, shift);
             let cache = &mut self.silence;
             let silence = silence_of(cache, &mut self.kept, &key, of, settings, at);
@@ -189,7 +187,7 @@ impl Detector {
         let (joint, key) = (together.joint()?, Series::TOGETHER);
         let day = at.floor(DAY);
         let find = || LevelShift::find(joint, day);
-        let shift = *self.shifts.get(&key, day, self.series, find);
+        let shift = *self.shifts.get(&key, day, (), find);
         let settings = LearningSettings::new(&self.rules, self.series, shift);
         let (cache, kept) = (&mut self.silence, &mut self.kept);
         let silence = silence_of(cache, kept, &key, joint, settings, at);

@@ -10,7 +10,6 @@ mod bursts;
 mod feedback;
 mod gap_bound;
 mod kept;
-mod level;
 mod recovery;
 mod together;
 mod uneven_days;

@@ -100,54 +100,6 @@ fn a_step_down_is_one_incident_and_then_the_new_level_is_normal() {
     }
 }
 
-/// All but the reminders.
-fn turns(steps: &[Transition]) -> Vec<&Transition> {
-    let turns = steps.iter().filter(|t| t.step != Step::Reminded);
-    turns.collect()
-}
-
-/// Half of the mail is more than `send_drop` looks for in the hours.
-#[test]
-fn a_fall_that_only_days_show_is_told_once_and_then_normal() {
-    for (before, after) in [(90, 45), (160, 80)] {
-        let sent = office(120, |day| if day < 60 { before } else { after });
-        let steps = replay(&sent, days(58, 75));
-        let shown: Vec<_> = steps.iter().map(|t| (t.at, t.step, t.notified)).collect();
-        let turns: Vec<&Transition> = turns(&steps);
-        let [opened, resolved] = turns[..] else {
-            panic!("{shown:?}");
-        };
-        let of = |t: &Transition| match &t.incident.evidence {
-            Evidence::Drop(drop) => drop.clone(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((opened.step, opened.notified), (Step::Opened, true));
-        assert_eq!(opened.incident.rule, Rule::SendDrop);
-        let fell = of(opened).fell_to.expect("the levels");
-        assert!((0.8..1.25).contains(&(fell.per_day / f64::from(after))));
-        assert!((0.8..1.25).contains(&(fell.per_day_before / f64::from(before))));
-        assert!(opened.at <= start() + DAY * 66, "{shown:?}");
-        let settled = of(resolved).settled;
-        assert!(settled.is_some(), "{:?}", resolved.incident.evidence);
-        assert!(resolved.at <= start() + DAY * 69, "{shown:?}");
-    }
-}
-
-#[test]
-fn a_fall_that_only_days_show_ends_when_the_mail_returns() {
-    let sent = office(90, |day| if (60..65).contains(&day) { 45 } else { 90 });
-    let steps = replay(&sent, days(58, 90));
-    let shown: Vec<_> = steps.iter().map(|t| (t.at, t.step)).collect();
-    let [opened, resolved] = turns(&steps)[..] else {
-        panic!("{shown:?}");
-    };
-    assert_eq!((opened.step, resolved.step), (Step::Opened, Step::Resolved));
-    let Evidence::Drop(drop) = &resolved.incident.evidence else {
-        panic!("{:?}", resolved.incident.evidence);
-    };
-    assert_eq!(drop.settled, None);
-}
-
 /// Five working days at a third, then a usual weekend: most of a week was low, and it is not any more.
 #[test]
 fn a_level_that_the_newest_days_have_left_is_not_normal() {

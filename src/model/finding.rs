@@ -261,9 +261,6 @@ pub struct DropEvidence {
     /// The burst that is missing, where that is what was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_burst: Option<MissingBurst>,
-    /// The lower level that whole days show, where the hours do not show it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fell_to: Option<NewLevel>,
     /// The lower level that has become normal meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<NewLevel>,

@@ -61,15 +61,6 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
             time(burst.last_at),
             plural(*sent, "other message")
         )],
-        Evidence::Drop(DropEvidence {
-            fell_to: Some(level),
-            ..
-        }) => {
-            let share = approx_percent(level.per_day / level.per_day_before.max(1e-9));
-            vec![format!(
-                "That is {share} of what it was. If it stays there, it becomes normal within days, and this ends."
-            )]
-        }
         Evidence::Drop(drop) => {
             let share = approx_percent(drop.sent as f64 / drop.expected.max(1.0));
             let range = short_range(drop.window, at, style.zone);

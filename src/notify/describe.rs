@@ -96,9 +96,7 @@ pub fn describe_open_at(incident: &Incident, at: Timestamp, style: Style) -> Str
             let stopped = format_duration(silence.gap.length());
             format!("mail is sent again after {stopped} without any, still below normal")
         }
-        (_, Evidence::Drop(drop))
-            if drop.fell_to.is_none() && drop.window.until < incident.judged_at =>
-        {
+        (_, Evidence::Drop(drop)) if drop.window.until < incident.judged_at => {
             format!("{problem}; not yet back to normal")
         }
         _ => problem,
@@ -128,15 +126,6 @@ pub(super) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
             "about {} messages that were due {} were not sent",
             approx(burst.usual as f64),
             short_time(burst.due_at, incident.judged_at, style.zone)
-        ),
-        Evidence::Drop(DropEvidence {
-            fell_to: Some(level),
-            ..
-        }) => format!(
-            "about {} messages a day since {}, about {} before",
-            approx(level.per_day),
-            short_time(level.since, incident.judged_at, style.zone),
-            approx(level.per_day_before)
         ),
         Evidence::Drop(drop) => format!(
             "{} sent in {}, about {} would be normal",

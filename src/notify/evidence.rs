@@ -213,17 +213,13 @@ fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
     ]
     .into_iter()
     .chain(drop.missing_burst.map(|burst| burst_line(burst, style)))
-    .chain(drop.fell_to.map(|level| level_line(level, style)))
-    .chain(
-        drop.settled
-            .map(|level| format!("{}; it is normal from now on", level_line(level, style))),
-    )
+    .chain(drop.settled.map(|level| level_line(level, style)))
     .collect()
 }
 
 fn level_line(level: NewLevel, style: Style) -> String {
     format!(
-        "New level since {}: about {} messages a day, {} before",
+        "New level since {}: about {} messages a day, {} before; it is normal from now on",
         format_time(level.since, style.zone),
         approx(level.per_day),
         approx(level.per_day_before)

@@ -38,7 +38,6 @@ fn less_and_none(
         times_a_year: 0.1,
         false_alarms_per_year: 4.0,
         missing_burst: None,
-        fell_to: None,
         settled: None,
     };
     let silence = SilenceEvidence {

@@ -130,7 +130,6 @@ pub(super) fn send_drop() -> Course {
             times_a_year: 0.3,
             false_alarms_per_year: 4.0,
             missing_burst: None,
-            fell_to: None,
             settled: None,
         })
     };
@@ -157,22 +156,6 @@ pub(super) fn send_drop() -> Course {
             let window = Span::new(march(3, 10, 24), march(10, 22, 0));
             i.evidence = with_burst(drop(window, 64, 876.0), march(3, 10, 2), march(10, 10, 2));
             (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
-        },
-    )
-    .variant(
-        "of a level",
-        "Sent when whole days show that the volume fell to a lower level, which its hours do not show.",
-        move |i| {
-            let window = Span::new(march(4, 0, 0), march(10, 0, 0));
-            i.evidence = drop(window, 2904, 5753.4);
-            if let Evidence::Drop(drop) = &mut i.evidence {
-                drop.fell_to = Some(NewLevel {
-                    since: march(4, 0, 0),
-                    per_day: 484.0,
-                    per_day_before: 958.9,
-                });
-            }
-            (i.opened_at, i.judged_at) = (march(10, 1, 0), march(10, 1, 0));
         },
     )
     .variant(

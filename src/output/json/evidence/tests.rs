@@ -55,7 +55,6 @@ fn all() -> Vec<Evidence> {
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
             missing_burst: None,
-            fell_to: None,
             settled: None,
         }),
         Evidence::Delivery(DeliveryEvidence {
