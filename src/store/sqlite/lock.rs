@@ -1,6 +1,7 @@
 //! One cycle at a time on one file: the kernel frees the lock when its process dies, however it dies.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::store::{Error, Problem};
@@ -20,7 +21,10 @@ impl CycleLock {
         let failed = |e: std::io::Error| {
             Error::new(
                 format!("lock {}", beside.display()),
-                Problem::Unopenable(e.kind().to_string()),
+                Problem::Unopenable(match e.kind() {
+                    ErrorKind::Other => e.to_string(),
+                    kind => kind.to_string(),
+                }),
             )
         };
         let file = open_beside(path, &beside).map_err(failed)?;

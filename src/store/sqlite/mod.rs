@@ -144,7 +144,11 @@ fn create_private(path: &Path) {
 }
 
 /// Opens or creates `file`, which lies beside the database at `path`. Where root creates it, it belongs to whom the database belongs to.
+/// A link is not followed: who owns the folder could have root write elsewhere.
 fn open_beside(path: &Path, file: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(file).is_ok_and(|found| found.is_symlink()) {
+        return Err(io::Error::other("it is a symbolic link; remove it"));
+    }
     let folder = ownership::folder_of(file);
     ownership::open_or_create(&private_file(), file, &[path, &folder])
 }

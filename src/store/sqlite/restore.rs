@@ -1,7 +1,7 @@
 //! A database file put in the place of another, while nobody has that open.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -85,7 +85,6 @@ pub fn lock_alone(path: &Path) -> Result<CycleLock, Error> {
     let lock = CycleLock::try_take(path)
         .map_err(|error| access::explain(path, error).while_doing(format!("use {shown} alone")))?;
     let lock = lock.ok_or_else(in_use)?;
-    belong_to_owner(path, &beside(path, "-lock"));
     if !path.exists() {
         return Ok(lock);
     }
@@ -144,7 +143,7 @@ fn set_aside(place: &Path, is_there: bool) -> Result<Option<PathBuf>, Error> {
 }
 
 /// Lets `file` belong to whom the database at `place` belongs to, or its folder where there is none yet or it is the file itself: root
-/// makes it, and the service works on it.
+/// makes it, and the service works on it. Where it is a link, which that owner may have put there, only the link is given away.
 pub fn belong_to_owner(place: &Path, file: &Path) {
     let folder = match place.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -154,13 +153,49 @@ pub fn belong_to_owner(place: &Path, file: &Path) {
         true => fs::metadata(folder),
         false => fs::metadata(place).or_else(|_| fs::metadata(folder)),
     };
-    let (Ok(owner), Ok(own)) = (owner, fs::metadata(file)) else {
+    let (Ok(owner), Ok(own)) = (owner, fs::symlink_metadata(file)) else {
         return;
     };
     if (owner.uid(), owner.gid()) != (own.uid(), own.gid())
-        && let Err(why) = chown(file, Some(owner.uid()), Some(owner.gid()))
+        && let Err(why) = lchown(file, Some(owner.uid()), Some(owner.gid()))
     {
         let (file, why) = (file.display(), why.kind());
         tracing::warn!("{file} does not belong to the owner of the database: {why}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_a_link_leads_to_is_given_to_nobody_and_not_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let (database, target) = (
+            folder.path().join("hushwatch.db"),
+            elsewhere.path().join("target"),
+        );
+        fs::write(&database, "").expect("written");
+        fs::write(&target, "as it was").expect("written");
+        let link = beside(&database, "-lock");
+        symlink(&target, &link).expect("linked");
+        let taken = CycleLock::try_take(&database).map(|_| ());
+        let refused = taken.expect_err("refused");
+        assert!(
+            refused.to_string().contains("it is a symbolic link"),
+            "{refused}"
+        );
+        let me = fs::metadata(&target).expect("there").uid();
+        if me != 0 {
+            return;
+        }
+        chown(folder.path(), Some(65_534), Some(65_534)).expect("given");
+        chown(&database, Some(65_534), Some(65_534)).expect("given");
+        belong_to_owner(&database, &link);
+        assert_eq!(fs::metadata(&target).expect("there").uid(), me);
+        assert_eq!(fs::read_to_string(&target).expect("read"), "as it was");
     }
 }
