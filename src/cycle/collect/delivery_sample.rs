@@ -89,7 +89,12 @@ async fn check_sample(
     requests: u64,
 ) -> Result<Vec<String>, store::Error> {
     let now = reader.now;
-    if reader.polls > 1 {
+    // Only a poll that read everything stands for those before it: one that fails each time would each time spend what others need.
+    let polls = match reader.errors.blocking.is_empty() {
+        true => reader.polls,
+        false => 1,
+    };
+    if polls > 1 {
         offer_what_was_not_drawn_from(reader, stream).await?;
     }
     let load = move |s: &mut Database, key: &StreamKey| {
@@ -107,7 +112,7 @@ async fn check_sample(
         unsettled: open.len() - unread,
         sent: if was_counted { usize::MAX } else { draws.len() },
         suspicious: is_suspicious(&sampled, now),
-        polls: reader.polls,
+        polls,
     };
     let requests = usize::try_from(requests).unwrap_or(usize::MAX);
     let mut plan = sample::plan(situation, requests);
