@@ -38,8 +38,14 @@ pub(super) fn evaluate(
     let verdict = if is_learning || !covered {
         Verdict::Unknown
     } else if state.evidence <= limit {
+        // Days that are low by a stop that is over are no lower level.
+        let is_of_stop = |shift: &LevelShift| {
+            let end = silence.longest_end(history, Span::new(shift.from, at));
+            let since = end.map(|end| cusum.state_since(history, end, at).evidence);
+            since.is_some_and(|evidence| evidence < MIN_SHARE_AT_LAST_MAIL * limit)
+        };
         let is_lasting = state.evidence > MAX_SHARE_AT_END * limit
-            || shift.is_some_and(|shift| !shift.is_settled());
+            || shift.is_some_and(|shift| !shift.is_settled() && !is_of_stop(shift));
         match silence.recovery(history, at) {
             Verdict::Within if is_lasting => Verdict::Unresolved,
             verdict => verdict,

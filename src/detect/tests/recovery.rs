@@ -111,3 +111,20 @@ fn the_first_mail_of_a_quiet_time_ends_a_stop() {
     let found = find(&history, at, &Rules::default(), Rule::SendSilence);
     assert_eq!(found.verdict, Verdict::Within);
 }
+
+#[test]
+fn two_stops_of_a_week_are_no_lower_level_once_mail_is_as_usual_again() {
+    let day = |number: u32| start() + DAY * number;
+    let stops = [
+        Span::new(day(58) + 8 * HOUR, day(58) + 18 * HOUR),
+        Span::new(day(63) + 8 * HOUR, day(63) + 22 * HOUR),
+    ];
+    let sent = by_hour(70, day_and_night).into_iter();
+    let sent = sent.filter(|at| !stops.iter().any(|stop| stop.contains(*at)));
+    let history = history(sent, day(70));
+    for hour in [2, 10, 20] {
+        let at = day(64) + HOUR * hour;
+        let drop = find(&history, at, &Rules::default(), Rule::SendDrop);
+        assert_eq!(drop.verdict, Verdict::Within, "{hour}");
+    }
+}
