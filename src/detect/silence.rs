@@ -131,6 +131,17 @@ impl Silence {
         self.baseline.mean.over(span)
     }
 
+    /// Returns the messages expected in a gap: of the hour in which it began, no more than that hour still lacked. A newsletter that has
+    /// gone out is not missed.
+    fn expected_in_gap(&self, history: &History, gap: Span) -> f64 {
+        let hour = Span::new(gap.from.floor(HOUR), gap.from.floor(HOUR) + HOUR);
+        let rest = hour.intersect(gap);
+        let sent = history.sent_in(&[Span::new(hour.from, gap.from + Duration::from_millis(1))]);
+        let lacking = (self.expected(hour) - sent as f64).max(0.0);
+        let too_much = (self.expected(rest) - lacking).max(0.0);
+        self.expected(gap) - too_much
+    }
+
     /// Returns whether history is too short at `at` to speak of silence.
     pub fn is_learning(&self, history: &History, at: Timestamp) -> bool {
         history.covered_before(at) < self.min_history
@@ -285,7 +296,8 @@ impl Silence {
         let evidence = Evidence::Silence(SilenceEvidence {
             last_sent: history.last_sent(at),
             gap,
-            expected: overdue.map_or_else(|| self.expected(gap), |o| o.expected(at)),
+            expected: overdue
+                .map_or_else(|| self.expected_in_gap(history, gap), |o| o.expected(at)),
             surprise,
             threshold,
             longest_before: overdue.map_or_else(|| self.baseline.tail.max(), |o| o.longest),

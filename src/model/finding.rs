@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BounceClass, CanaryEvidence, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence,
-    DnsDriftEvidence, DomainBlocksEvidence, Rule, Severity, SmtpErrorEvidence, Span, StreamId,
-    StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
+    DnsDriftEvidence, DomainBlocksEvidence, HOUR, Rule, Severity, SmtpErrorEvidence, Span,
+    StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -172,6 +172,9 @@ pub struct ChanceBreaches {
     pub highest: (u64, u64),
 }
 
+/// What bounces on is seen to within this time.
+const QUIET_HOURS: Duration = HOUR.saturating_mul(4);
+
 impl RateEvidence {
     /// The share; zero of nothing is zero.
     pub fn rate(&self) -> f64 {
@@ -185,6 +188,11 @@ impl RateEvidence {
     /// Returns whether its window is no longer the present one at `at`.
     pub fn is_over_by(&self, at: Timestamp) -> bool {
         self.until.is_some_and(|until| until + UNSETTLED < at)
+    }
+
+    /// Returns whether its window ended so long before `at` that what goes on would have shown: a quiet hour or two are chance.
+    pub fn is_long_over_by(&self, at: Timestamp) -> bool {
+        self.until.is_some_and(|until| until + QUIET_HOURS < at)
     }
 }
 

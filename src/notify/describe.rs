@@ -83,6 +83,8 @@ pub fn describe_open_at(incident: &Incident, at: Timestamp, style: Style) -> Str
     }
     let problem = describe_at(incident, at, style);
     match (&incident.state, &incident.evidence) {
+        // That says as much.
+        (_, Evidence::Rate(rate)) if has_none_since(incident, rate, at) => problem,
         (
             IncidentState::Open {
                 within_since: Some(within),
@@ -241,10 +243,7 @@ fn describe_rate(incident: &Incident, rate: &RateEvidence, at: Timestamp, style:
     let rule = incident.rule;
     if let Some(until) = rate.until.filter(|_| rate.is_over_by(at)) {
         let window = Span::before(until, rate.window);
-        let was_judged_since =
-            rate.is_over_by(incident.judged_at) && at.since(incident.judged_at) <= MAX_UNJUDGED;
-        let is_newest = incident.last_event_at.is_some_and(|last| last <= until);
-        let since = match was_judged_since && is_newest {
+        let since = match has_none_since(incident, rate, at) {
             true => ", none since",
             false => "",
         };
@@ -264,6 +263,16 @@ fn describe_rate(incident: &Incident, rate: &RateEvidence, at: Timestamp, style:
         rate_counts(rule, rate),
         approx_percent(rate.rate())
     )
+}
+
+/// Whether it is known that none bounced, or complained, for hours after the window of a rate.
+fn has_none_since(incident: &Incident, rate: &RateEvidence, at: Timestamp) -> bool {
+    let until = rate.until;
+    let is_newest = incident
+        .last_event_at
+        .is_some_and(|last| until.is_some_and(|until| last <= until));
+    let was_judged = rate.is_long_over_by(incident.judged_at);
+    was_judged && is_newest && at.since(incident.judged_at) <= MAX_UNJUDGED
 }
 
 /// Returns `4 of 47 recipients bounced`.

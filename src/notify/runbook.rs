@@ -207,7 +207,7 @@ fn inline_command(incident: &Incident) -> Option<String> {
 /// Returns whether nothing of it goes on, as far as is known: a rate's window is no longer the present one, or mail is delivered again.
 fn is_past(incident: &Incident) -> bool {
     incident.again.is_some()
-        || matches!(&incident.evidence, Evidence::Rate(rate) if rate.is_over_by(incident.judged_at))
+        || matches!(&incident.evidence, Evidence::Rate(rate) if rate.is_long_over_by(incident.judged_at))
 }
 
 /// Returns how far back a command looks, at least `least`: in whole days to before the first of what happened, where that is over.

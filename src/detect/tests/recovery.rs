@@ -128,3 +128,30 @@ fn two_stops_of_a_week_are_no_lower_level_once_mail_is_as_usual_again() {
         assert_eq!(drop.verdict, Verdict::Within, "{hour}");
     }
 }
+
+#[test]
+fn a_newsletter_that_has_gone_out_is_not_missed_in_the_hour_in_which_mail_stops() {
+    // 800 within the first twenty minutes of each Tuesday's 09:00, and twenty in each hour.
+    let tuesdays = (0..9).flat_map(|week| {
+        let from = start() + DAY * (1 + 7 * week) + 9 * HOUR;
+        (0..800).map(move |n| from + HOUR / 3 * n / 800)
+    });
+    let day = start() + DAY * 57;
+    let stop = day + 9 * HOUR + HOUR / 3;
+    let sent = by_hour(58, |_, _| 20).into_iter().chain(tuesdays);
+    let history = history(sent.filter(|at| *at < stop), day + DAY);
+    let found = find(
+        &history,
+        day + 12 * HOUR,
+        &Rules::default(),
+        Rule::SendSilence,
+    );
+    let Evidence::Silence(silence) = &found.evidence else {
+        panic!("{found:?}");
+    };
+    assert!(
+        (30.0..70.0).contains(&silence.expected),
+        "{}",
+        silence.expected
+    );
+}
