@@ -38,14 +38,20 @@ pub(super) fn describe_delivered_again(
     style: Style,
 ) -> String {
     let problem = match &incident.evidence {
-        Evidence::Delivery(of) if of.bounced < of.unproven => match (of.since, of.newest_lost) {
-            (Some(from), Some(until)) => format!(
-                "no sampled message of {} was delivered",
-                short_range(Span::new(from, until), at, style.zone)
-            ),
-            _ => describe_at(incident, at, style),
-        },
-        _ => describe_at(incident, at, style),
+        Evidence::Delivery(of) if of.bounced < of.unproven => {
+            // That of a drop before it, which may be one incident with it, is another one.
+            let own = of.since.zip(of.newest_lost);
+            let own = own.map(|(from, until)| Span::new(from, until));
+            own.or(incident.problem)
+        }
+        _ => None,
+    };
+    let problem = match problem {
+        Some(span) => format!(
+            "no sampled message of {} was delivered",
+            short_range(span, at, style.zone)
+        ),
+        None => describe_at(incident, at, style),
     };
     format!(
         "{problem}; since {} {} of {} delivered, to be confirmed",

@@ -163,6 +163,7 @@ fn a_server_that_cannot_be_read() {
     let unseen = daemon.url("/");
     browser.look_at(&[("unseen", unseen)]);
     drop(daemon);
+    world.set_aside("a digest, at some times of the day");
 
     let mut world = two_days("", |_| ());
     world.set_aside("before it");
