@@ -6,7 +6,7 @@ use crate::chart::to_inline_svg;
 use crate::html::layout::{badge, document, incident_address, slug};
 use crate::html::server::figures;
 use crate::html::{Health, IncidentPageView, Medium};
-use crate::model::{Incident, IncidentState, Severity};
+use crate::model::{Incident, IncidentState, MINUTE, Severity};
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_phrase;
 use crate::notify::context::{problem_span, worst_phrase};
@@ -61,6 +61,11 @@ fn summary(incident: &Incident, style: Style) -> String {
         return clean(&format!(
             "{closed} {at}, it had stood since {from} {zone}{worst}"
         ));
+    }
+    if span.length() < MINUTE {
+        // Of one bounce, or of some of one moment.
+        let zone = style.zone.name();
+        return clean(&format!("resolved: it was at {from} {zone}{worst}"));
     }
     let until = format_time(span.until, style.zone);
     let length = format_duration(span.length());

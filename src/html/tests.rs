@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::*;
 use crate::chart::{VolumeChart, samples};
-use crate::model::{Incident, IncidentState, MissingStreams, Rule, SameServer, Timestamp};
+use crate::model::{Incident, IncidentState, MissingStreams, Rule, SameServer, Span, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::digest::{Day, JudgedDay, UnusualStream, judge_day};
 
@@ -221,6 +221,22 @@ fn the_page_of_an_incident_that_a_person_closed_names_no_end() {
     assert!(page.contains("closed by ops "), "{page}");
     assert!(page.contains(", it had stood since "), "{page}");
     assert!(!page.contains("it lasted"), "{page}");
+}
+
+#[test]
+fn the_page_of_what_was_one_moment_says_when_and_not_how_long() {
+    let mut over = incident(Rule::BounceRate, "resolved");
+    let at = over.judged_at;
+    (over.opened_at, over.problem, over.recovered_at) = (at, Some(Span::new(at, at)), None);
+    let view = IncidentPageView {
+        incident: over,
+        explained: Vec::new(),
+        chart: None,
+        style: style(),
+    };
+    let page = incident_page(&view);
+    assert!(page.contains("resolved: it was at "), "{page}");
+    assert!(!page.contains("0 s"), "{page}");
 }
 
 #[test]
