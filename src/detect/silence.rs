@@ -274,10 +274,12 @@ impl Silence {
             ),
             None => (0.0, self.baseline.threshold),
         };
+        // By the cautious mean: where next to nothing is known, the plain one expects nothing for ever.
+        let is_missed = |gap: Span| self.baseline.cusum.mean.over(gap) >= MIN_EXPECTED;
         let is_silence = |gap: Span| {
             surprise > threshold
                 && gap.length() > INDEX_LAG
-                && (self.bursts.only_bursts || self.expected(gap) >= MIN_EXPECTED)
+                && (self.bursts.only_bursts || is_missed(gap))
         };
         let verdict = match gap {
             // Who never sent is not silent.

@@ -155,3 +155,14 @@ fn a_newsletter_that_has_gone_out_is_not_missed_in_the_hour_in_which_mail_stops(
         silence.expected
     );
 }
+
+#[test]
+fn a_stop_after_two_messages_is_told_at_last() {
+    let sent = [start() + DAY * 3 + 10 * HOUR, start() + DAY * 7 + 15 * HOUR];
+    let history = history(sent, start() + DAY * 60);
+    let is_told = |day: u32| {
+        let at = start() + DAY * day;
+        find(&history, at, &Rules::default(), Rule::SendSilence).verdict == Verdict::Breach
+    };
+    assert!((8..60).any(is_told));
+}
