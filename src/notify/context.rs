@@ -2,8 +2,8 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, DropEvidence, Evidence, Incident, IncidentState, MINUTE, RateEvidence, Rule, Span,
-    Subject, Timestamp,
+    BounceClass, DropEvidence, Evidence, HOUR, Incident, IncidentState, MINUTE, RateEvidence, Rule,
+    Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_lines;
@@ -366,8 +366,12 @@ fn was_low(incident: &Incident) -> bool {
         _ => return false,
     };
     let ended_low = matches!(incident.rule, Rule::SendDrop | Rule::DeliveryDrop);
-    let begins = incident.problem.map_or(incident.opened_at, |p| p.from);
-    ended_low || stopped_at.is_some_and(|at| begins < at)
+    let began_before = |at: Timestamp| match incident.problem {
+        // What is known of the sample moves its beginning by some minutes.
+        Some(problem) => problem.from + HOUR <= at,
+        None => incident.opened_at < at,
+    };
+    ended_low || stopped_at.is_some_and(began_before)
 }
 
 /// Returns the evidence of the worst moment, or the latest where none was stored.
