@@ -30,7 +30,8 @@ const DISPERSION_BOUNDS: (f64, f64) = (0.1, 1e4);
 /// The cumulative sum of one stream, and the limit that its own past sets.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cusum {
-    /// Messages expected by the hour of the week.
+    /// The messages of each hour, in none less than a tenth of the mean of all: for limits. What people read is the plain mean of
+    /// [`Baseline`](super::baseline::Baseline).
     pub mean: IntensityTable,
     dispersion: f64,
     /// An hour with more messages is left out, as one of a burst.

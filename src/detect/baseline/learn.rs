@@ -27,7 +27,7 @@ const CALENDARS: [(Calendar, bool); GAP_LENGTH] = [
     (Calendar::Mean { flat: 0.1 }, true),
     (Calendar::Monthly, false),
 ];
-/// The index of the mean by the hour of the week.
+/// The index of the mean by the hour of the week, with which limits are set.
 const MEAN: usize = 1;
 /// The share of the budget that goes to drops.
 const DROP_BUDGET_SHARE: f64 = 0.05;
