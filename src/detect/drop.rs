@@ -21,12 +21,13 @@ pub(super) fn evaluate(
     shift: Option<&LevelShift>,
 ) -> Finding {
     let is_learning = silence.is_learning(history, at);
-    let history = &history.without_outages(at);
+    // An outage that people called real is left out of the evidence; that it was a silence stays so.
+    let (whole, history) = (history, &history.without_outages(at));
     let cusum = &silence.baseline.cusum;
     let (mut state, limit) = (cusum.state_at(history, at), cusum.limit);
     // Also what would only hold an incident open: mail that is as usual again is its end.
     if state.evidence > MAX_SHARE_AT_END * limit
-        && let Some(end) = silence.longest_end(history, Span::new(state.from, at))
+        && let Some(end) = silence.longest_end(whole, Span::new(state.from, at))
     {
         // The hours of a silence are told as that, and are no drop, unless what came after it is one too.
         let since = cusum.state_since(history, end, at);
@@ -40,7 +41,7 @@ pub(super) fn evaluate(
     } else if state.evidence <= limit {
         // Days that are low by a stop that is over are no lower level.
         let is_of_stop = |shift: &LevelShift| {
-            let end = silence.longest_end(history, Span::new(shift.from, at));
+            let end = silence.longest_end(whole, Span::new(shift.from, at));
             let since = end.map(|end| cusum.state_since(history, end, at).evidence);
             since.is_some_and(|evidence| evidence < MIN_SHARE_AT_LAST_MAIL * limit)
         };

@@ -58,7 +58,15 @@ struct JudgedHistory<'h> {
 
 impl<'h> JudgedHistory<'h> {
     fn new(history: &'h History, at: Timestamp) -> Self {
-        let learned = history.without_outages(at);
+        Self::of(history.without_outages(at), at)
+    }
+
+    /// The past before `until`, which is learned from.
+    fn past(history: &'h History, until: Timestamp) -> Self {
+        Self::of(history.past_without_outages(until), until)
+    }
+
+    fn of(learned: Cow<'h, History>, at: Timestamp) -> Self {
         let capped = learned.longest_false_alarm(at).map(|longest| {
             let without = learned.without_false_alarms(at).into_owned();
             (without, longest.mul_f64(MAX_FALSE_ALARM_FACTOR))
@@ -103,7 +111,7 @@ impl Silence {
         let until = training.time.until;
         let learn = |history: &History| Self::learn_from(history, until, settings);
         let past = training.history();
-        let JudgedHistory { learned, capped } = JudgedHistory::new(&past, until);
+        let JudgedHistory { learned, capped } = JudgedHistory::past(&past, until);
         Self {
             without_false_alarms: capped.map(|(history, _)| Box::new(learn(&history))),
             ..learn(&learned)

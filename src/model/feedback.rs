@@ -118,12 +118,23 @@ impl Incident {
 impl History {
     /// Returns what is known at `at` of when mail was sent, without the outages that people called real.
     pub fn without_outages(&self, at: Timestamp) -> Cow<'_, Self> {
-        self.without_marked(Judgement::Real, at)
+        self.without_times(Judgement::Real, self.marked_sending(Judgement::Real, at))
+    }
+
+    /// Returns this, the past before `until`, without the part of each outage called real that lies in it: what is learned from ends at a
+    /// midnight, and an outage may go on beyond it.
+    pub fn past_without_outages(&self, until: Timestamp) -> Cow<'_, Self> {
+        let real = self.of_sending(Judgement::Real).map(|marked| marked.span);
+        let begun = real.filter(|span| span.from < until);
+        let end = |span| self.mail_after(span).map_or(until, |next| next.min(until));
+        let times = begun.map(|span| Span::new(span.from, end(span)));
+        self.without_times(Judgement::Real, times)
     }
 
     /// Returns the same without the times of false alarms.
     pub fn without_false_alarms(&self, at: Timestamp) -> Cow<'_, Self> {
-        self.without_marked(Judgement::FalseAlarm, at)
+        let judgement = Judgement::FalseAlarm;
+        self.without_times(judgement, self.marked_sending(judgement, at))
     }
 
     /// Returns the longest gap within a time that was called a false alarm and was over before `at`, as far as hourly counts
@@ -147,9 +158,13 @@ impl History {
         marked.map(|m| m.span).collect()
     }
 
-    /// Returns the history in which these times are unknown.
-    fn without_marked(&self, judgement: Judgement, at: Timestamp) -> Cow<'_, Self> {
-        let times: Vec<Span> = self.marked_sending(judgement, at).collect();
+    /// Returns the history in which these times, of which this was said, are unknown.
+    fn without_times(
+        &self,
+        judgement: Judgement,
+        times: impl Iterator<Item = Span>,
+    ) -> Cow<'_, Self> {
+        let times: Vec<Span> = times.collect();
         if times.is_empty() {
             return Cow::Borrowed(self);
         }
@@ -171,16 +186,22 @@ impl History {
 
     /// Returns the times of too little mail of which this was said and that were over before `at`, each up to the mail after it.
     fn marked_sending(&self, judgement: Judgement, at: Timestamp) -> impl Iterator<Item = Span> {
-        let of_it = move |marked: &&MarkedTime| {
-            marked.rule.learns_from_sending() && marked.feedback.judgement == judgement
-        };
-        let times = self.marked.iter().filter(of_it).filter_map(|marked| {
-            let span = marked.span;
-            let next = self.hours.partition_point(|h| h.last_at < span.until);
-            let next = self.hours.get(next)?.first_at;
-            Some(Span::new(span.from, next.max(span.until)))
-        });
+        let times = self.of_sending(judgement).map(|marked| marked.span);
+        let times = times.filter_map(|span| Some(Span::new(span.from, self.mail_after(span)?)));
         times.filter(move |time| time.until < at)
+    }
+
+    /// Returns the times of too little mail of which this was said.
+    fn of_sending(&self, judgement: Judgement) -> impl Iterator<Item = &MarkedTime> {
+        let marked = self.marked.iter();
+        marked.filter(move |m| m.rule.learns_from_sending() && m.feedback.judgement == judgement)
+    }
+
+    /// Returns when mail was sent again after `span`: at its end where its last hour has some; `None` where none was sent since.
+    fn mail_after(&self, span: Span) -> Option<Timestamp> {
+        let next = self.hours.partition_point(|h| h.last_at < span.until);
+        let next = self.hours.get(next)?.first_at;
+        Some(next.max(span.until))
     }
 
     /// Returns the longest time between two hours with mail, as far as it lies in `span`.

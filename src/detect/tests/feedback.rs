@@ -160,3 +160,35 @@ fn a_newsletter_that_was_skipped_for_real_does_not_make_the_next_one_late() {
     assert!(false_alarm <= unmarked, "{false_alarm:?}, {unmarked:?}");
     assert!(false_alarm > week.mul_f64(1.1), "{false_alarm:?}");
 }
+
+#[test]
+fn an_outage_called_real_is_no_drop_after_it() {
+    // Twenty an hour by day; what is learned from ends at each midnight of the outage, and once within it.
+    let from = start() + 42 * DAY + 9 * HOUR;
+    for days in [1, 2, 3] {
+        let outage = Span::new(from, from + DAY * days + HOUR);
+        let sent = (0..46 * 24).flat_map(|hour| {
+            let number = if (8..18).contains(&(hour % 24)) {
+                20
+            } else {
+                3
+            };
+            (0..number).map(move |n| start() + HOUR * hour + HOUR * n / number + MINUTE / 2)
+        });
+        let sent: Vec<Timestamp> = sent.filter(|at| !outage.contains(*at)).collect();
+        for judgement in [None, Some(Judgement::Real)] {
+            // It was over two hours after mail was back.
+            let time = Span::new(outage.from, outage.until + 2 * HOUR);
+            let history = stopped(sent.clone(), &[time], judgement);
+            for hours in 3..12 {
+                let at = outage.until + HOUR * hours;
+                let drop = find(&history, at, &Rules::default(), Rule::SendDrop);
+                assert_eq!(
+                    drop.verdict,
+                    Verdict::Within,
+                    "{days} days, {judgement:?}, {hours} h after it"
+                );
+            }
+        }
+    }
+}
