@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 /// The number of root.
 const ROOT: u32 = 0;
 
-/// Opens the file at `path`, or creates it. What root creates belongs to whom the first of `models` that is there belongs to.
+/// Opens the file at `path`, or creates it as [`create_new`] does.
 ///
 /// # Errors
 /// Those of opening and creating it.
-pub fn open_or_create(options: &OpenOptions, path: &Path, models: &[&Path]) -> io::Result<File> {
+pub fn open_or_create(options: &OpenOptions, path: &Path, model: &Path) -> io::Result<File> {
     match options.open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         opened => return opened,
     }
-    match create_new(options, path, models) {
+    match create_new(options, path, model) {
         // A link to what is not there yet, or another process was faster.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             options.clone().create(true).open(path)
@@ -26,27 +26,24 @@ pub fn open_or_create(options: &OpenOptions, path: &Path, models: &[&Path]) -> i
     }
 }
 
-/// Creates the file at `path`, where nothing is. What root creates belongs to whom the first of `models` that is there belongs to.
+/// Creates the file at `path`, where nothing is. What root creates belongs to whom the file at `model` belongs to, or its folder
+/// where there is none.
 ///
 /// # Errors
 /// Those of creating it.
-pub fn create_new(options: &OpenOptions, path: &Path, models: &[&Path]) -> io::Result<File> {
+pub fn create_new(options: &OpenOptions, path: &Path, model: &Path) -> io::Result<File> {
+    // Before there is a file at `path`, which may be the model.
+    let owner = fs::metadata(model).or_else(|_| fs::metadata(folder_of(model)));
     // No link is followed, which the folder's owner may have put there: only what is new is given away.
     let file = options.clone().create_new(true).open(path)?;
-    // Where it cannot be given away, as without that capability, it can be used all the same.
-    let _ = give(&file, models);
-    Ok(file)
-}
-
-fn give(file: &File, models: &[&Path]) -> io::Result<()> {
-    let own = file.metadata()?;
-    let model = models.iter().find_map(|model| fs::metadata(model).ok());
-    match model {
-        Some(model) if own.uid() == ROOT && model.uid() != ROOT => {
-            fchown(file, Some(model.uid()), Some(model.gid()))
-        }
-        _ => Ok(()),
+    if let Ok(owner) = owner
+        && owner.uid() != ROOT
+        && file.metadata().is_ok_and(|own| own.uid() == ROOT)
+    {
+        // Where it cannot be given away, as without that capability, it can be used all the same.
+        let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
     }
+    Ok(file)
 }
 
 /// Returns the folder of the file at `path`, which may be in the current one.
@@ -77,11 +74,8 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let mut options = OpenOptions::new();
         options.write(true);
-        let open = |name: &str| {
-            let database = path("database");
-            let models = [database.as_path(), folder.path()];
-            open_or_create(&options, &path(name), &models).expect("opened")
-        };
+        let open =
+            |name: &str| open_or_create(&options, &path(name), &path("database")).expect("opened");
         open("before");
         assert_eq!(owner(&path("before")), me);
         if me != ROOT {

@@ -43,8 +43,7 @@ static LOG_FILE_FAILED: AtomicBool = AtomicBool::new(false);
 pub fn log_to(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.append(true).mode(0o600);
-    let folder = ownership::folder_of(path);
-    let file = ownership::open_or_create(&options, path, &[&folder])?;
+    let file = ownership::open_or_create(&options, path, path)?;
     let _ = LOG_FILE.set(file);
     Ok(())
 }

@@ -38,10 +38,9 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn write_new(path: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
     // One of a process that had this number, and was ended.
     let _ = fs::remove_file(unfinished);
-    let folder = ownership::folder_of(path);
     let mut options = OpenOptions::new();
     options.write(true);
-    let mut file = ownership::create_new(&options, unfinished, &[path, &folder])?;
+    let mut file = ownership::create_new(&options, unfinished, path)?;
     file.write_all(bytes)
 }
 

@@ -236,8 +236,7 @@ fn folder_of(folder: &Path, user: u32) -> PathBuf {
 fn write(path: &Path, line: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).truncate(true).mode(0o600);
-    let folder = ownership::folder_of(path);
-    let mut file = ownership::open_or_create(&options, path, &[&folder])?;
+    let mut file = ownership::open_or_create(&options, path, path)?;
     file.write_all(line.as_bytes())
 }
 

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "postgres")]
 use crate::database::Address;
 use crate::database::is_postgres;
+use crate::ownership::folder_of;
 use crate::secret::Secret;
 use crate::store::sql::copy::{self, CopiedTable};
-use crate::store::sqlite::{CycleLock, belong_to_owner, lock_alone};
+use crate::store::sqlite::{CycleLock, lock_alone};
 use crate::store::{Error, Problem, Store};
 
 /// Where a store is, as a URL says it.
@@ -144,8 +145,7 @@ pub fn copy(from: &Place, to: &Place) -> Result<Copied, Error> {
         Place::File(path) if !path.exists() => Some(path),
         _ => None,
     };
-    if let Some(folder) = made.and_then(|path| path.parent())
-        && !folder.as_os_str().is_empty()
+    if let Some(folder) = made.map(|path| folder_of(path))
         && !folder.is_dir()
     {
         let why = format!("there is no folder {}; create it", folder.display());
@@ -156,10 +156,8 @@ pub fn copy(from: &Place, to: &Place) -> Result<Copied, Error> {
     let target = to.open()?;
     let copied = source.pool.with(|s| target.pool.with(|t| copy::copy(s, t)));
     drop((source, target));
-    match (&copied, made) {
-        (Ok(_), Some(path)) => belong_to_owner(path, path),
-        (Err(_), Some(path)) => drop(fs::remove_file(path)),
-        (_, None) => {}
+    if let (Err(_), Some(path)) = (&copied, made) {
+        let _ = fs::remove_file(path);
     }
     Ok(Copied { tables: copied? })
 }

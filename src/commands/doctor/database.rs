@@ -1,6 +1,6 @@
 //! The database as it stands: none is made, and what is written to try it is taken back.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::disk;
@@ -8,6 +8,7 @@ use crate::commands::doctor::disk;
 use crate::commands::left_behind::find_data_left_behind;
 use crate::config::{Config, ConfigWarning, StoreSettings};
 use crate::cycle::{Context, Notifier, SetupError};
+use crate::ownership;
 use crate::store::{self, Problem, Store};
 
 const NAME: &str = "database";
@@ -101,7 +102,7 @@ async fn usable(settings: &StoreSettings) -> Result<Store, store::Error> {
 
 async fn absent(path: &Path) -> (State, Check) {
     let shown = path.display().to_string();
-    let folder = folder(path);
+    let folder = ownership::folder_of(path);
     let place = folder.display().to_string();
     match disk::probe_write(folder).await {
         Ok(()) => {
@@ -146,12 +147,4 @@ fn unusable(error: &store::Error, shown: &str) -> (State, Check) {
         _ => Check::fail(NAME, format!("Database not usable — {error}"), ""),
     };
     (State::Unusable, check)
-}
-
-/// Returns where a file is, or would be.
-pub(crate) fn folder(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::database::folder;
+use crate::ownership;
 use crate::store;
 
 const NAME: &str = "disk";
@@ -20,7 +20,7 @@ pub(crate) async fn checks(path: PathBuf, is_kept: bool, is_denied: bool) -> Opt
         let remedy = "attach Heroku Postgres and use a build with `--features full`, which reads its DATABASE_URL";
         return Some(Check::warn(NAME, text, remedy));
     }
-    let folder = folder(&path);
+    let folder = ownership::folder_of(&path);
     if path.exists()
         && let Err(refused) = probe_write(folder.clone()).await
         && !(is_denied && refused.is_of_permission())

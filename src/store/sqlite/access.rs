@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::ownership;
 use crate::store::{Error, Problem};
 
 use super::{beside, follow_links, private_file};
@@ -104,10 +105,7 @@ fn find_denied_file(path: &Path) -> Option<String> {
 
 /// Returns where the file is, or would be, to which `path` leads.
 pub(super) fn folder_of(path: &Path) -> PathBuf {
-    match follow_links(path).parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
+    ownership::folder_of(&follow_links(path))
 }
 
 /// Returns the first folder on the way to what is in `folder` that this process's user may not enter.

@@ -1,6 +1,7 @@
 //! A copy of a database file that is consistent while others write, and what a file holds before anything trusts it.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::model::Timestamp;
+use crate::ownership;
 use crate::store::sql::schema::judge;
 use crate::store::{Error, Problem};
 
@@ -43,8 +45,10 @@ pub fn back_up(from: &Path, to: &Path) -> Result<FileFacts, Error> {
     // A link stays one.
     let to = &follow_links(to);
     let unfinished = beside(to, ".unfinished");
+    // Who made a backup keeps it, wherever that is put.
+    let create = || private_file().create_new(true).open(&unfinished);
     let written = open_source(from)
-        .and_then(|source| copy_pages(&source, &unfinished))
+        .and_then(|source| copy_pages(&source, &unfinished, create))
         .and_then(|()| inspect_alone(&unfinished))
         .and_then(|facts| put_in_place(&unfinished, to).map(|()| facts));
     if written.is_err() {
@@ -100,29 +104,27 @@ pub fn inspect(path: &Path) -> Result<FileFacts, Error> {
     })
 }
 
-/// Copies the file at `from` to the new file `to`, whatever lies beside it.
-pub(super) fn copy_alone(from: &Path, to: &Path) -> Result<(), Error> {
-    copy_pages(&open_alone(from)?, to)
+/// Copies the file at `from` to the new file `to`, whatever lies beside it. Where root does it, `to` belongs to whom the database at
+/// `model` belongs to, or its folder where there is none.
+pub(super) fn copy_alone(from: &Path, to: &Path, model: &Path) -> Result<(), Error> {
+    let create = || ownership::create_new(&private_file(), to, model);
+    copy_pages(&open_alone(from)?, to, create)
 }
 
 /// Renames `from` to `to` so that a power cut leaves one of the two files whole.
 pub(super) fn put_in_place(from: &Path, to: &Path) -> Result<(), Error> {
     let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    let folder = match to.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let placed = sync(from)
         .and_then(|()| fs::rename(from, to))
-        .and_then(|()| sync(folder));
+        .and_then(|()| sync(&ownership::folder_of(to)));
     placed.map_err(|why| unwritable(to, &why))
 }
 
 /// The failure to write a file, with its remedy.
-pub(super) fn unwritable(path: &Path, why: &std::io::Error) -> Error {
+pub(super) fn unwritable(path: &Path, why: &io::Error) -> Error {
     let problem = match why.kind() {
-        std::io::ErrorKind::StorageFull => Problem::Full,
-        std::io::ErrorKind::NotFound => {
+        io::ErrorKind::StorageFull => Problem::Full,
+        io::ErrorKind::NotFound => {
             Problem::Other("no such folder; create it, or name a file elsewhere".to_owned())
         }
         kind => Problem::Other(format!(
@@ -133,9 +135,9 @@ pub(super) fn unwritable(path: &Path, why: &std::io::Error) -> Error {
     Error::new(format!("write {}", path.display()), problem)
 }
 
-fn said(why: &std::io::Error) -> String {
+fn said(why: &io::Error) -> String {
     match why.kind() {
-        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         kind => kind.to_string(),
     }
 }
@@ -150,16 +152,17 @@ fn open_source(path: &Path) -> Result<Connection, Error> {
 
 /// Copies everything in one step. In steps of some pages the copy would begin anew at each write of another process, and so might
 /// never end; in one it reads the state of one moment, and a writer goes on in the log.
-fn copy_pages(source: &Connection, to: &Path) -> Result<(), Error> {
+fn copy_pages(
+    source: &Connection,
+    to: &Path,
+    create: impl FnOnce() -> io::Result<File>,
+) -> Result<(), Error> {
     for path in [to.to_owned(), beside(to, "-wal"), beside(to, "-shm")] {
         if path.exists() {
             fs::remove_file(path).map_err(|why| unwritable(to, &why))?;
         }
     }
-    private_file()
-        .create_new(true)
-        .open(to)
-        .map_err(|why| unwritable(to, &why))?;
+    create().map_err(|why| unwritable(to, &why))?;
     let mut copy = Connection::open(to)?;
     let backup = Backup::new(source, &mut copy)?;
     let deadline = Instant::now() + BUSY_TIMEOUT;

@@ -59,4 +59,24 @@ mod tests {
         assert!(other.is_none());
         assert!(disk.join("real.db-lock").exists());
     }
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let (database, target) = (
+            folder.path().join("hushwatch.db"),
+            elsewhere.path().join("target"),
+        );
+        fs::write(&target, "as it was").expect("written");
+        let link = beside(&database, "-lock");
+        symlink(&target, &link).expect("linked");
+        let taken = CycleLock::try_take(&database).map(|_| ());
+        let refused = taken.expect_err("refused");
+        assert!(
+            refused.to_string().contains("it is a symbolic link"),
+            "{refused}"
+        );
+        assert_eq!(fs::read_to_string(&target).expect("read"), "as it was");
+    }
 }

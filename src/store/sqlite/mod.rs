@@ -29,7 +29,7 @@ use file_identity::FileIdentity;
 pub use lock::CycleLock;
 #[cfg(test)]
 pub(super) use migrate::MIGRATIONS;
-pub use restore::{Restored, belong_to_owner, lock_alone, restore};
+pub use restore::{Restored, lock_alone, restore};
 use session::On;
 
 /// How long a step waits for another process to finish its own.
@@ -138,8 +138,7 @@ impl Sqlite {
 fn create_private(path: &Path) {
     if path.as_os_str() != ":memory:" {
         let path = follow_links(path);
-        let folder = ownership::folder_of(&path);
-        let _ = ownership::create_new(&private_file(), &path, &[&folder]);
+        let _ = ownership::create_new(&private_file(), &path, &path);
     }
 }
 
@@ -149,8 +148,7 @@ fn open_beside(path: &Path, file: &Path) -> io::Result<File> {
     if fs::symlink_metadata(file).is_ok_and(|found| found.is_symlink()) {
         return Err(io::Error::other("it is a symbolic link; remove it"));
     }
-    let folder = ownership::folder_of(file);
-    ownership::open_or_create(&private_file(), file, &[path, &folder])
+    ownership::open_or_create(&private_file(), file, &follow_links(path))
 }
 
 /// Returns how a file is created that only its owner may read.

@@ -1,7 +1,6 @@
 //! A database file put in the place of another, while nobody has that open.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,8 +53,7 @@ pub fn restore(file: &Path, place: &Path, force: bool) -> Result<Restored, Error
     }
     let _lock = lock_alone(place)?;
     let new = beside(place, "-restoring");
-    let placed = write_new(file, &new).and_then(|in_doubt| {
-        belong_to_owner(place, &new);
+    let placed = write_new(file, &new, place).and_then(|in_doubt| {
         let replaced = set_aside(place, is_there)?;
         put_in_place(&new, place)?;
         Ok(Restored {
@@ -110,9 +108,9 @@ fn take_whole_file(path: &Path) -> Result<(), Error> {
     Ok(connection.query_row(sql, [], |_| Ok(()))?)
 }
 
-/// Writes the copy, in the newest schema, and returns how many of its messages are in doubt.
-fn write_new(file: &Path, new: &Path) -> Result<u64, Error> {
-    copy_alone(file, new)?;
+/// Writes the copy that is to stand at `place`, in the newest schema, and returns how many of its messages are in doubt.
+fn write_new(file: &Path, new: &Path, place: &Path) -> Result<u64, Error> {
+    copy_alone(file, new, place)?;
     let mut copy = Sqlite::open(new)?;
     let in_doubt = copy.write(Durability::Immediate, restored::mark_in_doubt)?;
     drop(copy);
@@ -142,60 +140,34 @@ fn set_aside(place: &Path, is_there: bool) -> Result<Option<PathBuf>, Error> {
     Ok(is_there.then_some(aside))
 }
 
-/// Lets `file` belong to whom the database at `place` belongs to, or its folder where there is none yet or it is the file itself: root
-/// makes it, and the service works on it. Where it is a link, which that owner may have put there, only the link is given away.
-pub fn belong_to_owner(place: &Path, file: &Path) {
-    let folder = match place.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let owner = match place == file {
-        true => fs::metadata(folder),
-        false => fs::metadata(place).or_else(|_| fs::metadata(folder)),
-    };
-    let (Ok(owner), Ok(own)) = (owner, fs::symlink_metadata(file)) else {
-        return;
-    };
-    if (owner.uid(), owner.gid()) != (own.uid(), own.gid())
-        && let Err(why) = lchown(file, Some(owner.uid()), Some(owner.gid()))
-    {
-        let (file, why) = (file.display(), why.kind());
-        tracing::warn!("{file} does not belong to the owner of the database: {why}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{chown, symlink};
+    use std::os::unix::fs::{MetadataExt, chown};
 
     use super::*;
+    use crate::store::back_up;
 
     #[test]
-    fn what_a_link_leads_to_is_given_to_nobody_and_not_written() {
+    fn what_root_restores_belongs_to_whom_the_database_belonged_to_or_its_folder() {
         let folder = tempfile::tempdir().expect("a folder");
-        let elsewhere = tempfile::tempdir().expect("a folder");
-        let (database, target) = (
+        let (database, copy) = (
             folder.path().join("hushwatch.db"),
-            elsewhere.path().join("target"),
+            folder.path().join("copy.db"),
         );
-        fs::write(&database, "").expect("written");
-        fs::write(&target, "as it was").expect("written");
-        let link = beside(&database, "-lock");
-        symlink(&target, &link).expect("linked");
-        let taken = CycleLock::try_take(&database).map(|_| ());
-        let refused = taken.expect_err("refused");
-        assert!(
-            refused.to_string().contains("it is a symbolic link"),
-            "{refused}"
-        );
-        let me = fs::metadata(&target).expect("there").uid();
+        let owner = |path: &Path| fs::metadata(path).expect("there").uid();
+        drop(Sqlite::open(&database).expect("made"));
+        back_up(&database, &copy).expect("backed up");
+        let me = owner(&copy);
         if me != 0 {
             return;
         }
-        chown(folder.path(), Some(65_534), Some(65_534)).expect("given");
         chown(&database, Some(65_534), Some(65_534)).expect("given");
-        belong_to_owner(&database, &link);
-        assert_eq!(fs::metadata(&target).expect("there").uid(), me);
-        assert_eq!(fs::read_to_string(&target).expect("read"), "as it was");
+        restore(&copy, &database, true).expect("restored");
+        assert_eq!(owner(&database), 65_534);
+        fs::remove_file(&database).expect("removed");
+        chown(folder.path(), Some(65_533), Some(65_533)).expect("given");
+        restore(&copy, &database, false).expect("restored");
+        assert_eq!(owner(&database), 65_533);
+        assert_eq!(owner(&copy), 0, "a backup is its maker's");
     }
 }
