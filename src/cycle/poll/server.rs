@@ -219,7 +219,7 @@ async fn fetch_list(
     former: &FormerList,
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
     let asked = Instant::now().into_std();
-    let listed = list_streams(context, server, reader.api, reader.now).await;
+    let listed = list_streams(context, server, reader.api, former, reader.now).await;
     let date = reader.api.last_date();
     reader.errors.skew = ClockSkew::find(&context.store, asked, date).await?;
     if reader.errors.skew.is_some() {

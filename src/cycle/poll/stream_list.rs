@@ -10,7 +10,9 @@ use crate::cycle::Context;
 use crate::cycle::collect::reader::FoundStreams;
 use crate::model::{DAY, HOUR, ServerName, StreamId, Timestamp, UNSETTLED};
 use crate::secret::Secret;
-use crate::store::{self, Database, ServerState, Store, StreamListFetch, StreamPulse};
+use crate::store::{
+    self, Database, KnownStreamList, ServerState, Store, StreamListFetch, StreamPulse,
+};
 
 /// How long a list holds: a stream that is new at Postmark is watched this much later at the latest, and read from its beginning.
 const HOLDS_FOR: Duration = HOUR.saturating_mul(6);
@@ -53,8 +55,8 @@ pub(crate) fn settings_digest(context: &Context, server: &ServerConfig, token: &
 /// The list of a server's streams as an earlier poll stored it.
 pub(crate) struct FormerList {
     /// Those of it that are watched.
-    watched: Vec<StreamId>,
-    listed: Vec<StreamId>,
+    pub(super) watched: Vec<StreamId>,
+    pub(super) list: KnownStreamList,
     /// When it was fetched without a flaw; `None` where each poll fetches it.
     fetch: Option<StreamListFetch>,
 }
@@ -66,7 +68,7 @@ impl FormerList {
         let read = move |s: &mut Database| {
             Ok(Self {
                 watched: s.watched_streams(&name)?,
-                listed: s.stream_list(&name)?.listed,
+                list: s.stream_list(&name)?,
                 fetch: s.stream_list_fetch(&name)?,
             })
         };
@@ -91,14 +93,15 @@ impl FormerList {
     /// Returns those of the streams that are watched now which Postmark did not list before; `None` where each poll asks it.
     pub(crate) fn found_late(&self, watched: &[StreamId]) -> Option<FoundStreams> {
         let since = self.fetch.as_ref()?.at;
-        let new = watched.iter().filter(|id| !self.listed.contains(id));
+        let new = watched.iter().filter(|id| !self.list.listed.contains(id));
         let streams: Vec<StreamId> = new.cloned().collect();
         (!streams.is_empty()).then_some(FoundStreams { streams, since })
     }
 
     /// Returns those of the streams that are watched now which Postmark listed before, and the configuration left out.
     pub(crate) fn newly_chosen(&self, watched: &[StreamId]) -> Vec<StreamId> {
-        let was_left_out = |id: &&StreamId| self.listed.contains(id) && !self.watched.contains(id);
+        let was_left_out =
+            |id: &&StreamId| self.list.listed.contains(id) && !self.watched.contains(id);
         watched.iter().filter(was_left_out).cloned().collect()
     }
 }
@@ -173,7 +176,10 @@ mod tests {
         };
         let mut former = FormerList {
             watched: ids(&["outbound"]),
-            listed: ids(&["broadcast", "outbound"]),
+            list: KnownStreamList {
+                listed: ids(&["broadcast", "outbound"]),
+                ..KnownStreamList::default()
+            },
             fetch: Some(fetch),
         };
         let watched = ids(&["broadcast", "news", "outbound"]);

@@ -5,9 +5,10 @@ use crate::cycle::Context;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::cycle::poll::identity::identify_server;
 use crate::cycle::poll::note_change;
-use crate::model::{StreamId, Timestamp};
+use crate::cycle::poll::stream_list::FormerList;
+use crate::model::{ServerName, StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
-use crate::store::{self, KnownStreamList, Store};
+use crate::store::{self, Database, KnownStreamList, Store};
 
 /// Postmark's error code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
@@ -23,9 +24,10 @@ pub(crate) async fn list_streams(
     context: &Context,
     server: &ServerConfig,
     api: &Server,
+    former: &FormerList,
     now: Timestamp,
 ) -> Result<(Vec<StreamId>, PollErrors), ReadError> {
-    let (store, name) = (&context.store, &server.name);
+    let name = &server.name;
     let mut errors = PollErrors::default();
     let answer = match api.streams().await {
         Ok(list) => Some(list),
@@ -47,8 +49,8 @@ pub(crate) async fn list_streams(
     let mut known = None;
     let listed: Vec<StreamId> = match answer {
         Some(list) if list.streams.is_empty() => {
-            let kept = keep_known_streams(store, server, &mut errors).await?;
-            known.insert(kept).listed.clone()
+            report_empty_list(name, former, &mut errors);
+            known.insert(former.list.clone()).listed.clone()
         }
         Some(list) => list.streams.into_iter().map(|s| s.id).collect(),
         None => {
@@ -70,13 +72,13 @@ pub(crate) async fn list_streams(
         ));
         streams.truncate(MAX_STREAMS);
     }
-    let known_missing = load_known_missing(store, server, &list).await?;
     for missing in &list.missing {
         let warning = format!(
             "{name}: stream `{missing}` of `streams` does not exist, or is archived; there is {}",
             existing.join(", ")
         );
-        if known_missing.contains(missing) {
+        // The first message, each digest and `status` name it.
+        if former.list.missing.contains(missing) {
             errors.known.push(warning.clone());
         }
         errors.warnings.push(warning);
@@ -90,23 +92,11 @@ pub(crate) async fn list_streams(
             "{name}: `ignore_streams` leaves out all of its streams: nothing is watched; leave one of them in"
         ));
     }
-    save_streams(store, server, (&streams, list), now).await?;
+    let (of, watched) = (name.clone(), streams.clone());
+    let save = move |s: &mut Database| s.save_stream_list(&of, &watched, &list);
+    context.store.call(save).await?;
+    note_changes(&context.store, name, (&former.watched, &streams), now).await?;
     Ok((streams, errors))
-}
-
-/// Returns the streams that an earlier list lacked already: the first message, each digest and `status` name them.
-async fn load_known_missing(
-    store: &Store,
-    server: &ServerConfig,
-    list: &KnownStreamList,
-) -> Result<Vec<StreamId>, store::Error> {
-    if list.missing.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut lists = store.call(|s| s.stream_lists()).await?;
-    Ok(lists
-        .remove(&server.name)
-        .map_or_else(Vec::new, |known| known.missing))
 }
 
 /// Returns a warning for each stream that is left out or has rules of its own, and that Postmark does not list.
@@ -135,42 +125,26 @@ fn list_of(server: &ServerConfig, listed: &[StreamId]) -> KnownStreamList {
     }
 }
 
-/// Returns the list that was known, where Postmark lists none. A server always has a stream that cannot be archived, so the
-/// empty list is an error where some were known, and those are read on.
-async fn keep_known_streams(
-    store: &Store,
-    server: &ServerConfig,
-    errors: &mut PollErrors,
-) -> Result<KnownStreamList, store::Error> {
-    let name = server.name.clone();
-    let known = store.call(move |s| s.stream_list(&name)).await?;
-    match known.listed.len() {
+/// Reports that Postmark lists no stream. A server always has one that cannot be archived, so that is an error where some were known,
+/// and those are read on.
+fn report_empty_list(name: &ServerName, former: &FormerList, errors: &mut PollErrors) {
+    match former.list.listed.len() {
         0 => {
-            tracing::warn!(server = %server.name, "Postmark listed no stream at all: nothing is watched");
+            tracing::warn!(server = %name, "Postmark listed no stream at all: nothing is watched");
         }
         n => errors.fail(format!(
-            "{}: Postmark listed no stream at all, though {n} were known; look whether the server still has them",
-            server.name
+            "{name}: Postmark listed no stream at all, though {n} were known; look whether the server still has them"
         )),
     }
-    Ok(known)
 }
 
-/// Stores which streams are watched, and notes which are new and which are gone.
-async fn save_streams(
+/// Notes which streams are watched that were not `before`, and which are not any more.
+async fn note_changes(
     store: &Store,
-    server: &ServerConfig,
-    (streams, list): (&[StreamId], KnownStreamList),
+    name: &ServerName,
+    (before, streams): (&[StreamId], &[StreamId]),
     now: Timestamp,
 ) -> Result<(), store::Error> {
-    let (name, saved) = (server.name.clone(), streams.to_vec());
-    let before = store
-        .call(move |s| {
-            let before = s.watched_streams(&name)?;
-            s.save_stream_list(&name, &saved, &list)?;
-            Ok(before)
-        })
-        .await?;
     let gone = before.iter().filter(|id| !streams.contains(id)).map(|id| {
         let id = without_control_characters(id);
         format!("stream {id} is archived, deleted or no longer chosen, and not watched any more")
@@ -183,7 +157,7 @@ async fn save_streams(
         format!("stream {id} is new, and watched from now on")
     });
     for text in gone.chain(new) {
-        note_change(store, &server.name, text, now).await?;
+        note_change(store, name, text, now).await?;
     }
     Ok(())
 }
