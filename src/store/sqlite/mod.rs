@@ -43,6 +43,8 @@ pub struct Sqlite {
     /// Why there is none, where the file was replaced by one that cannot be used.
     connection: Result<Connection, Error>,
     file: FileIdentity,
+    /// For which the connection is set; `None` until it writes.
+    durability: Option<Durability>,
 }
 
 impl Sqlite {
@@ -99,6 +101,7 @@ impl Sqlite {
         Ok(Self {
             connection: Ok(opened.map_err(|error| error.while_doing(doing()))?),
             file: FileIdentity::read(path),
+            durability: None,
         })
     }
 
@@ -114,6 +117,7 @@ impl Sqlite {
             connection: Ok(connection),
             // Only now is it sure that there are a file and its log.
             file: FileIdentity::read(path),
+            durability: None,
         })
     }
 
@@ -189,13 +193,17 @@ impl Sqlite {
         durability: Durability,
         work: impl FnOnce(&mut dyn Session) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        if self.durability != Some(durability) {
+            // With a write-ahead log, a commit that is not synced is synced by the next one that is, and until then lost whole.
+            let synchronous = match durability {
+                Durability::Immediate => "FULL",
+                Durability::Eventual => "NORMAL",
+            };
+            let connection = self.connection()?;
+            connection.pragma_update(None, "synchronous", synchronous)?;
+            self.durability = Some(durability);
+        }
         let connection = self.connection()?;
-        // With a write-ahead log, a commit that is not synced is synced by the next one that is, and until then lost whole.
-        let synchronous = match durability {
-            Durability::Immediate => "FULL",
-            Durability::Eventual => "NORMAL",
-        };
-        connection.pragma_update(None, "synchronous", synchronous)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&mut On(&transaction))?;
         transaction.commit()?;
