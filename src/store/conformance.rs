@@ -145,6 +145,7 @@ facts! {
     packed_hours:
         any_course_of_writes_and_packing_tells_the_hours_that_are_stored
         whole_weeks_are_packed_once_and_a_change_drops_its_week_alone
+        the_weeks_of_all_tags_are_packed_however_many_there_are
         what_an_older_version_writes_drops_what_is_packed
         what_is_damaged_or_of_a_newer_version_is_read_by_the_hour_and_packed_anew
         what_pruning_takes_of_a_week_is_not_told_by_what_is_packed

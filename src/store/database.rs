@@ -15,7 +15,7 @@ use crate::store::sqlite::Sqlite;
 /// The name of a lease that no worker ever holds.
 const PROBE_LEASE: &str = "(probe)";
 
-/// A connection to the database, of whichever engine. Every method is one transaction.
+/// A connection to the database, of whichever engine. Every method is one transaction, unless it says otherwise.
 pub enum Database {
     Sqlite(Sqlite),
     #[cfg(feature = "postgres")]

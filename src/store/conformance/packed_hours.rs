@@ -279,6 +279,21 @@ pub(super) fn whole_weeks_are_packed_once_and_a_change_drops_its_week_alone(b: &
     is_exact(b, &stream).expect("exact");
 }
 
+pub(super) fn the_weeks_of_all_tags_are_packed_however_many_there_are(b: &mut Database) {
+    let stream = shop_outbound();
+    let tags: Vec<Tag> = (0..40).map(|number| Tag(format!("tag-{number}"))).collect();
+    for (minute, tag) in (1..).zip(&tags) {
+        let mut of_tag = hourly(begin(), 24, minute);
+        for message in &mut of_tag {
+            message.tag = Some(tag.0.clone());
+        }
+        b.save_messages(&stream, &of_tag, None).expect("saved");
+    }
+    b.pack_hours(&stream, &tags, end()).expect("packed");
+    assert_eq!(packed(b, &stream).len(), 1 + tags.len());
+    is_exact(b, &stream).expect("exact");
+}
+
 pub(super) fn what_an_older_version_writes_drops_what_is_packed(b: &mut Database) {
     let stream = shop_outbound();
     let weeks = [begin(), begin() + WEEK];

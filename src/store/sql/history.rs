@@ -184,7 +184,7 @@ pub(super) fn load_hours(
     counted: &[CountedSpan],
 ) -> Result<(Vec<HourCount>, PackedWeeks), Error> {
     let listed = packed_hours::load(s, stream, tag, span)?;
-    let is_due = !listed.due.is_empty();
+    let is_due = listed.is_due();
     // A week with mail that was only counted has other hours than those that were packed.
     let is_listed = |week: Timestamp| {
         let next = counted.partition_point(|c| c.span.until <= week);

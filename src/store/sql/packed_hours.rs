@@ -14,6 +14,9 @@ use crate::store::{Database, Error};
 use super::tags::{ALL_MAIL, Tags};
 use super::{Row, Scope, Session, Value, history, streams, values};
 
+/// Tags whose weeks are packed in one transaction: of a year, some 50,000 rows are read for these.
+const TAGS_AT_ONCE: usize = 16;
+
 /// The hours that begin in a span.
 #[derive(Default)]
 pub(super) struct Loaded {
@@ -21,14 +24,8 @@ pub(super) struct Loaded {
     pub hours: Vec<HourCount>,
     /// The digests of whole weeks that were packed, in order.
     pub digests: Vec<(Timestamp, WeekDigest)>,
-    /// Weeks that are to be packed, and what they are packed to.
-    pub due: Vec<Week>,
-}
-
-pub(super) struct Week {
-    begin: Timestamp,
-    digest: WeekDigest,
-    packed: Vec<u8>,
+    /// Whole weeks that were not, in order: where their hours stand.
+    unpacked: Vec<Range<usize>>,
 }
 
 /// A row, whose hours stand at a place of all that was read.
@@ -40,35 +37,53 @@ struct Packed {
 
 impl Database {
     /// Packs the whole weeks of all mail of a stream and of some of its tags that a [history](Self::history_with_tags) up to `until`
-    /// tells, as far as they are not.
+    /// tells, as far as they are not. These are several transactions, so that nobody waits for the year of hundreds of tags.
     pub fn pack_hours(
         &mut self,
         stream: &StreamKey,
         tags: &[Tag],
         until: Timestamp,
     ) -> Result<(), Error> {
+        let names: Vec<_> = std::iter::once(None)
+            .chain(tags.iter().map(|tag| Some(tag.0.as_str())))
+            .collect();
+        let mut parts = names.chunks(TAGS_AT_ONCE);
+        parts.try_for_each(|names| self.pack_hours_of(stream, names, until))
+    }
+
+    /// Packs those of these tags, and of all mail where `None` is among them.
+    fn pack_hours_of(
+        &mut self,
+        stream: &StreamKey,
+        tags: &[Option<&str>],
+        until: Timestamp,
+    ) -> Result<(), Error> {
         self.write(Scope::Server(stream.server()), |s| {
             let Some(key) = streams::find_key(s, stream)? else {
                 return Ok(());
             };
-            let names = || tags.iter().map(|tag| Some(tag.0.as_str()));
-            let known = Tags::resolve(s, names())?;
-            let tags = names().filter_map(|tag| known.key(tag));
-            for tag in std::iter::once(ALL_MAIL).chain(tags) {
-                let due = load(s, key, tag, history::kept(until))?.due;
-                save(s, key, tag, &due)?;
+            let known = Tags::resolve(s, tags.iter().copied())?;
+            for tag in tags {
+                if let Some(tag) = tag.map_or(Some(ALL_MAIL), |_| known.key(*tag)) {
+                    let loaded = load(s, key, tag, history::kept(until))?;
+                    save(s, key, tag, &loaded)?;
+                }
             }
             Ok(())
         })
     }
 }
 
-fn save(s: &mut dyn Session, stream: i64, tag: i64, weeks: &[Week]) -> Result<(), Error> {
+/// Stores the weeks that are due.
+fn save(s: &mut dyn Session, stream: i64, tag: i64, loaded: &Loaded) -> Result<(), Error> {
+    let weeks: Vec<_> = loaded
+        .due()
+        .map(|(week, hours, packed)| (week, WeekDigest::of_hours(hours), packed))
+        .collect();
     let rows: Vec<_> = weeks
         .iter()
-        .map(|week| {
-            let (digest, packed) = (week.digest.as_bytes(), week.packed.as_slice());
-            values![stream, tag, week.begin, digest, packed]
+        .map(|(week, digest, packed)| {
+            values![stream, tag, *week, digest.as_bytes(), packed.as_slice()]
         })
         .collect();
     s.execute_each(
@@ -153,7 +168,7 @@ impl Loaded {
         if part.is_empty() {
             return Ok(());
         }
-        let first = self.hours.len();
+        let mut from = self.hours.len();
         let hours = s.rows(
             "SELECT at, sent, first_at, last_at FROM hours WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 ORDER BY at",
             &values![stream, tag, part.from, part.until],
@@ -169,19 +184,30 @@ impl Loaded {
         self.hours.extend(hours);
         // Mail of the last day may still be listed. Of the oldest week, hours go one by one.
         let settled = Span::new(span.from, span.until - DAY);
-        let weeks = self.hours[first..].chunk_by(|a, b| a.start.floor(WEEK) == b.start.floor(WEEK));
-        let due = weeks.filter_map(|hours| {
-            let begin = hours.first()?.start.floor(WEEK);
+        for hours in self.hours[from..].chunk_by(|a, b| a.start.floor(WEEK) == b.start.floor(WEEK))
+        {
+            let place = from..from + hours.len();
+            from = place.end;
+            let begin = hours[0].start.floor(WEEK);
             let whole = Span::new(begin, begin + WEEK);
-            let packed =
-                (whole.intersect(settled) == whole).then(|| pack_hours(begin, hours))??;
-            Some(Week {
-                begin,
-                digest: WeekDigest::of_hours(hours),
-                packed,
-            })
-        });
-        self.due.extend(due);
+            if whole.intersect(settled) == whole {
+                self.unpacked.push(place);
+            }
+        }
         Ok(())
+    }
+
+    /// Whether a week is to be packed.
+    pub(super) fn is_due(&self) -> bool {
+        self.due().next().is_some()
+    }
+
+    /// The weeks that are to be packed, with their hours and what these are packed to.
+    fn due(&self) -> impl Iterator<Item = (Timestamp, &[HourCount], Vec<u8>)> {
+        self.unpacked.iter().filter_map(|place| {
+            let hours = &self.hours[place.clone()];
+            let week = hours.first()?.start.floor(WEEK);
+            Some((week, hours, pack_hours(week, hours)?))
+        })
     }
 }
