@@ -11,6 +11,8 @@ mod counts;
 mod coverage;
 mod digests;
 mod dns;
+#[cfg(any(test, feature = "doctor"))]
+mod dns_records;
 mod feedback;
 mod fleet;
 pub(in crate::store) mod hello;
