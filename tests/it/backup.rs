@@ -8,7 +8,7 @@ use hushwatch::sim::postmark::Profile;
 use hushwatch::sim::{Fault, Plan};
 
 use crate::store::needs_a_file;
-use crate::world::{Process, World, at};
+use crate::world::{Process, World, at, wait_until};
 
 pub(crate) const STOPPED: &str = "🔴 WAKE shop/outbound: no mail sent for";
 const DATABASE: &str = "HUSHWATCH_DATABASE_URL";
@@ -97,13 +97,8 @@ fn a_running_daemon_is_backed_up_and_not_replaced() {
     let mut world = World::new(Process::New, "");
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
     world.postmark.set_now(hushwatch::clock::now());
-    let mut daemon = world
-        .command(&["run"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("started");
-    crate::kill::crash_point::wait_until("the heartbeat", || !world.slack.pings().is_empty());
+    let mut daemon = world.start_daemon(Stdio::null());
+    wait_until("the heartbeat", || !world.slack.pings().is_empty());
     let backup = path(&world, "backup.db");
     let made = world.run(&["backup", &backup]);
     let replaced = world.run(&["restore", &backup, "--force"]);

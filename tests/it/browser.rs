@@ -9,9 +9,8 @@ use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::Fault;
 use hushwatch::sim::postmark::{Mail, Profile, ServerHandle, StreamType};
 
-use crate::daemon::until;
 use crate::page::Daemon;
-use crate::world::{Process, World};
+use crate::world::{Process, World, wait_until};
 
 const ACCOUNT_TOKEN: &str = "account-token-that-nobody-may-see";
 /// As many servers as an agency may have.
@@ -93,7 +92,7 @@ fn daemon(world: &mut World) -> Daemon {
     let started = clock::now();
     world.postmark.set_now(started);
     let daemon = Daemon::start(world);
-    until("a cycle", || {
+    wait_until("a cycle", || {
         let status = world.run(&["status", "--json"]).report;
         let last = status["last_cycle_at"].as_str().and_then(Timestamp::parse);
         last.is_some_and(|last| last >= started)
@@ -258,7 +257,7 @@ fn several_states() -> World {
 /// Waits until the page says each of `texts`, and does not look at another state by mistake.
 fn until_it_says(daemon: &Daemon, texts: &[&str]) {
     for text in texts {
-        until(text, || daemon.get("/", "").contains(*text));
+        wait_until(text, || daemon.get("/", "").contains(*text));
     }
 }
 

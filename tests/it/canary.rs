@@ -4,9 +4,9 @@ use hushwatch::model::HOUR;
 use hushwatch::sim::postmark::SentMail;
 use hushwatch::sim::{Fault, Plan};
 
-use crate::kill::crash_point::{Runner, kill_process, spawn, wait_until};
+use crate::kill::crash_point::{Runner, kill_process, spawn};
 use crate::kill::scenario::with_long_timeouts;
-use crate::world::{Cycle, Process, World, at, both};
+use crate::world::{Cycle, Process, World, at, both, wait_until};
 
 const FILE: &str = "[canary]\ntoken_env = \"CANARY_TOKEN\"\nfrom = \"canary@example.com\"\n";
 

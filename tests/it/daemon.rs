@@ -2,29 +2,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hushwatch::model::{HOUR, Span, Timestamp};
 use hushwatch::sim::postmark::Profile;
 
 use crate::words::bare;
-use crate::world::{Process, World};
-
-pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !done() {
-        assert!(Instant::now() < deadline, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
+use crate::world::{Process, World, wait_until};
 
 #[test]
 fn it_polls_at_once_signals_ready_beats_and_ends_cleanly_on_sigterm() {
     let mut world = World::new(Process::New, "");
-    let since_1970 = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970");
-    let now = Timestamp::from_secs(i64::try_from(since_1970.as_secs()).expect("in range"));
+    let now = hushwatch::clock::now();
     world.postmark.set_now(now);
     world.shop.generate(
         "outbound",
@@ -36,15 +25,10 @@ fn it_polls_at_once_signals_ready_beats_and_ends_cleanly_on_sigterm() {
     socket.set_nonblocking(true).expect("set");
     world.env("NOTIFY_SOCKET", &notify.display().to_string());
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
-    let mut daemon = world
-        .command(&["run"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("started");
+    let mut daemon = world.start_daemon(Stdio::null());
     let mut said = [0; 256];
-    until("ready", || socket.recv(&mut said.clone()).is_ok());
-    until("the heartbeat", || !world.slack.pings().is_empty());
+    wait_until("ready", || socket.recv(&mut said.clone()).is_ok());
+    wait_until("the heartbeat", || !world.slack.pings().is_empty());
     assert!(world.shop.count("/messages/outbound") > 0);
     let term = Command::new("kill")
         .args(["-TERM", &daemon.id().to_string()])
@@ -77,12 +61,7 @@ fn a_supervisor_that_cannot_be_reached_is_logged() {
         ),
     ] {
         world.env("NOTIFY_SOCKET", socket);
-        let mut daemon = world
-            .command(&["run"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("started");
+        let mut daemon = world.start_daemon(Stdio::piped());
         let mut log = BufReader::new(daemon.stderr.take().expect("piped")).lines();
         let warning = log.find_map(|line| {
             let line = line.expect("text");

@@ -5,9 +5,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use crate::kill::crash_point::wait_until;
 use crate::words::{assert_line, bare};
-use crate::world::{Process, World, at};
+use crate::world::{Process, World, at, wait_until};
 
 #[test]
 fn nobody_else_may_read_what_is_stored() {
@@ -38,12 +37,7 @@ fn a_terminal_that_closes_does_not_end_the_daemon() {
     let mut world = World::new(Process::New, "");
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
     world.postmark.set_now(hushwatch::clock::now());
-    let mut daemon = world
-        .command(&["run"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
+    let mut daemon = world.start_daemon(Stdio::piped());
     let mut log = BufReader::new(daemon.stderr.take().expect("piped")).lines();
     wait_until("the heartbeat", || !world.slack.pings().is_empty());
     let send = |name: &str| {

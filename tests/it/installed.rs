@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use crate::words::bare;
-use crate::world::{Process, World};
+use crate::world::{Process, World, wait_until};
 
 /// A user that owns nothing on any machine.
 const NOBODY: u32 = 65_534;
@@ -710,13 +710,8 @@ fn a_healthcheck_says_whether_the_daemon_lives() {
         ended.stderr
     );
     let null = std::process::Stdio::null;
-    let mut daemon = world
-        .command(&["run"])
-        .stdout(null())
-        .stderr(null())
-        .spawn()
-        .expect("started");
-    crate::daemon::until("ready", || world.run(&["healthcheck", "--ready"]).code == 0);
+    let mut daemon = world.start_daemon(null());
+    wait_until("ready", || world.run(&["healthcheck", "--ready"]).code == 0);
     let ended = world.run(&["healthcheck"]);
     daemon.kill().expect("killed");
     daemon.wait().expect("ended");

@@ -11,9 +11,8 @@ use hushwatch::sim::Fault;
 use hushwatch::sim::postmark::Profile;
 use serde_json::Value;
 
-use crate::daemon::until;
 use crate::words::{assert_element, assert_line};
-use crate::world::{Process, World};
+use crate::world::{Process, World, wait_until};
 
 /// `run` with a page on a free port, killed when it is dropped.
 pub(crate) struct Daemon {
@@ -24,12 +23,7 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub(crate) fn start(world: &mut World) -> Self {
         world.env("HUSHWATCH_PAGE__LISTEN", "127.0.0.1:0");
-        let mut child = world
-            .command(&["run"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("started");
+        let mut child = world.start_daemon(Stdio::piped());
         let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
         let address = log.find_map(|line| {
             let line = line.expect("text");
@@ -118,7 +112,7 @@ fn it_shows_what_is_stored_and_gets_ready_with_the_first_cycle() {
     let mut world = with_mail();
     let daemon = Daemon::start(&mut world);
     assert!(daemon.get("/livez", "").ends_with("\r\n\r\nalive\n"));
-    until("ready", || {
+    wait_until("ready", || {
         daemon.get("/readyz", "").ends_with("ready\n") && daemon.status("/readyz") == "200"
     });
     let page = daemon.get("/", "");
@@ -168,7 +162,7 @@ fn nothing_of_a_server_that_cannot_be_read_is_called_fine() {
     assert_eq!(world.run(&["check"]).code, 0);
     world.shop.always(Fault::Status(401));
     let daemon = Daemon::start(&mut world);
-    until("that it is blind", || {
+    wait_until("that it is blind", || {
         daemon.get("/", "").contains("badge wake")
     });
     for target in ["/", "/servers/shop"] {
@@ -247,7 +241,7 @@ fn the_api_answers_as_its_document_says() {
     assert_eq!(world.run(&["check"]).code, 1, "a server has no token");
     assert_eq!(world.run(&mute).code, 0);
     let daemon = Daemon::start(&mut world);
-    until("ready", || daemon.status("/readyz") == "200");
+    wait_until("ready", || daemon.status("/readyz") == "200");
     let json = |target: &str| daemon.json(target);
     let document = json("/openapi.json");
     for target in ["/api/status", "/api/recent-deliveries", "/api/incidents"] {
@@ -272,7 +266,7 @@ fn the_api_answers_as_its_document_says() {
             .expect("a list")
             .is_empty()
     );
-    until("what `status` says", || {
+    wait_until("what `status` says", || {
         let posted = world.run(&["status", "--json"]).report;
         posted["servers"].is_array() && posted["servers"] == json("/api/status")["servers"]
     });
@@ -320,7 +314,7 @@ fn what_prometheus_makes_of_it() {
     }
     let mut world = with_mail();
     let daemon = Daemon::start(&mut world);
-    until("ready", || daemon.status("/readyz") == "200");
+    wait_until("ready", || daemon.status("/readyz") == "200");
     let answer = daemon.get("/metrics", "");
     let (_, text) = answer.split_once("\r\n\r\n").expect("a body");
     let mut lint = std::process::Command::new("promtool")
@@ -375,7 +369,7 @@ fn what_prometheus_makes_of_it() {
             .and_then(|text| text.parse().ok())
             .unwrap_or(f64::NAN)
     };
-    until("a scrape", || value("hushwatch_up") == 1.0);
+    wait_until("a scrape", || value("hushwatch_up") == 1.0);
     let samples = text.lines().filter(|line| !line.starts_with('#')).count() as f64;
     let stored = value("count({__name__=~%22hushwatch_.*%22})");
     let scraped = value("scrape_samples_scraped");
@@ -446,7 +440,7 @@ fn clients_that_say_nothing_take_no_more_than_their_places() {
         "{crowded}"
     );
     // Those who send no request lose their place.
-    until("a free place", || daemon.status("/livez") == "200");
+    wait_until("a free place", || daemon.status("/livez") == "200");
     drop(silent);
     world.set_aside("a first start in the middle of mail");
 }
@@ -457,12 +451,7 @@ fn a_port_that_is_taken_is_reported_and_mail_is_watched_all_the_same() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = taken.local_addr().expect("bound").to_string();
     world.env("HUSHWATCH_PAGE__LISTEN", &address);
-    let mut child = world
-        .command(&["run"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
+    let mut child = world.start_daemon(Stdio::piped());
     let log = BufReader::new(child.stderr.take().expect("piped")).lines();
     let mut seen = Vec::new();
     for line in log {

@@ -11,9 +11,8 @@ use std::time::Duration;
 use hushwatch::model::{HOUR, Span};
 use hushwatch::sim::postmark::Profile;
 
-use crate::daemon::until;
 use crate::words::bare;
-use crate::world::{Process, World};
+use crate::world::{Process, World, wait_until};
 
 /// A daemon whose log is read and whose supervisor listens.
 struct Daemon {
@@ -27,7 +26,7 @@ impl Daemon {
     /// Starts it and waits for its first cycle.
     fn start(world: World) -> Self {
         let daemon = Self::launch(world);
-        until("the first cycle", || !daemon.world.slack.pings().is_empty());
+        wait_until("the first cycle", || !daemon.world.slack.pings().is_empty());
         daemon
     }
 
@@ -40,12 +39,7 @@ impl Daemon {
         world.env("NOTIFY_SOCKET", &notify.display().to_string());
         world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
         world.postmark.set_now(hushwatch::clock::now());
-        let mut child = world
-            .command(&["run"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("started");
+        let mut child = world.start_daemon(Stdio::piped());
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let written = Arc::clone(&log);
@@ -156,7 +150,7 @@ fn a_server_that_was_added_is_polled_and_what_is_known_stays() {
     let before = daemon.pings();
     let status = daemon.reload(&format!("{}{more}", daemon.text()));
     assert_eq!(status, "Reloaded");
-    until("a cycle at once", || daemon.pings() > before);
+    wait_until("a cycle at once", || daemon.pings() > before);
     assert!(depot.count("/messages/outbound") > 0, "it is polled");
     let status = daemon.world.run(&["status", "--json"]).report;
     let names: Vec<_> = status["servers"]
@@ -174,14 +168,14 @@ fn a_schedule_that_changed_is_kept_from_then_on() {
     let text = daemon.text();
     let before = daemon.pings();
     daemon.reload(&format!("schedule = \"* * * * * *\"\n{text}"));
-    until("a cycle each second", || daemon.pings() > before + 3);
+    wait_until("a cycle each second", || daemon.pings() > before + 3);
     daemon.reload(&format!("schedule = \"0 0 0 1 1 *\"\n{text}"));
-    until("the cycle of the reload", || {
+    wait_until("the cycle of the reload", || {
         daemon.has_logged("the configuration was reloaded")
     });
     let id = daemon.child.id();
     // Ticks that were sent before the old schedule ended are worked off; then none come.
-    until("the last cycle", || {
+    wait_until("the last cycle", || {
         let before = daemon.pings();
         std::thread::sleep(Duration::from_millis(2500));
         daemon.pings() == before
@@ -202,7 +196,7 @@ fn a_bad_configuration_is_told_once_and_the_old_one_kept() {
     );
     let alert = "🟠 WARN hushwatch did not reload its configuration: it cannot be understood";
     assert_eq!(daemon.world.alerts(), [alert]);
-    until("a line in the log", || {
+    wait_until("a line in the log", || {
         daemon.has_logged("the configuration was not reloaded: monitor.toml: ")
     });
     daemon.hang_up();
@@ -234,7 +228,7 @@ fn while_it_is_switched_off_nothing_is_read_and_that_is_said() {
     );
     let line = "received SIGHUP: nothing is read again, since FLAG_POSTMARK_DELIVERY_MONITOR switches monitoring off; unset it and \
                 restart `run`";
-    until("a line in the log", || daemon.has_logged(line));
+    wait_until("a line in the log", || daemon.has_logged(line));
     assert!(!daemon.has_logged("the configuration is read again"));
 }
 
@@ -250,7 +244,7 @@ fn what_cannot_change_while_it_runs_needs_a_restart() {
         "Reloaded, nothing changed; restart to use the new page ([page])"
     );
     let line = "page ([page]) cannot change while `run` works: restart it to use the new one";
-    until("a line in the log", || daemon.has_logged(line));
+    wait_until("a line in the log", || daemon.has_logged(line));
 }
 
 #[test]
@@ -263,5 +257,5 @@ fn the_page_shows_what_was_reloaded() {
     assert!(!shown());
     let more = "[[server]]\nname = \"depot\"\ntoken_env = \"DEPOT_TOKEN\"\n";
     daemon.reload(&format!("{}{more}", daemon.text()));
-    until("the new server on the page", shown);
+    wait_until("the new server on the page", shown);
 }

@@ -7,9 +7,9 @@ use hushwatch::model::{DAY, HOUR, Timestamp};
 use hushwatch::sim::receiver::{Delivery, Receiver};
 use hushwatch::sim::{Fault, Plan};
 
-use crate::kill::crash_point::{Runner, kill_process, spawn, wait_until};
+use crate::kill::crash_point::{Runner, kill_process, spawn};
 use crate::kill::scenario::with_long_timeouts;
-use crate::world::{Process, World, at, both};
+use crate::world::{Process, World, at, both, wait_until};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

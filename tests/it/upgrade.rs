@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::store::{schema, set_schema};
 use crate::words::{NO_DATABASE, is_digest};
-use crate::world::{HELLO, Process, World, at};
+use crate::world::{HELLO, Process, World, at, wait_until};
 
 /// Versions that nobody has yet.
 const NEWER: i64 = 99;
@@ -120,13 +120,8 @@ fn a_daemon_ends_where_a_newer_version_takes_over() {
     world.env("HUSHWATCH_SCHEDULE", "* * * * * *");
     world.env("HUSHWATCH_HEARTBEAT__URL", &world.slack.heartbeat_url());
     world.postmark.set_now(hushwatch::clock::now());
-    let mut daemon = world
-        .command(&["run"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("started");
-    crate::kill::crash_point::wait_until("the heartbeat", || !world.slack.pings().is_empty());
+    let mut daemon = world.start_daemon(Stdio::null());
+    wait_until("the heartbeat", || !world.slack.pings().is_empty());
     set_schema(&world, NEWER, NEWER);
     let status = daemon.wait().expect("ended");
     assert_eq!(status.code(), Some(2), "{status}");

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::os::unix::fs::MetadataExt;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hushwatch::internals::{
     CheckReport, Context, CycleError, CycleOptions, Notifier, Sources, between_cycles, load_config,
@@ -101,6 +102,15 @@ pub(crate) struct World {
 
 pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("a valid instant")
+}
+
+/// Waits for `what`, up to two minutes.
+pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 impl World {
@@ -297,6 +307,13 @@ impl World {
             .env("SSL_CERT_FILE", ROOTS);
         command.envs(self.env.iter().filter(|(_, v)| !v.is_empty()));
         command
+    }
+
+    /// Starts `run`, which logs to `log`.
+    pub(crate) fn start_daemon(&self, log: Stdio) -> Child {
+        let mut command = self.command(&["run"]);
+        let started = command.stdout(Stdio::null()).stderr(log).spawn();
+        started.expect("started")
     }
 
     /// The built binary with these arguments, to its end.

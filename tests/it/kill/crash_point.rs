@@ -10,7 +10,7 @@ use hushwatch::sim::{self, Plan};
 
 use crate::kill::scenario::wal_length;
 use crate::store::end_leases;
-use crate::world::World;
+use crate::world::{World, wait_until};
 
 /// What the last daemon said, in the world's folder.
 const DAEMON_LOG: &str = "daemon.log";
@@ -132,15 +132,6 @@ pub(crate) fn cycle(world: &World, runner: Runner) {
     }
     let status = process.wait().expect("a child");
     assert!(status.code().is_some(), "{status}");
-}
-
-/// Waits, up to a minute.
-pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < deadline, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// How many requests a service saw.

@@ -6,8 +6,7 @@ use hushwatch::model::{HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::postmark::{Mail, Profile};
 use hushwatch::sim::{Fault, Plan};
 
-use crate::kill::crash_point::wait_until;
-use crate::world::{Process, World};
+use crate::world::{Process, World, wait_until};
 
 /// What the scenario holds, by a part of the line that tells of it.
 pub(crate) const EXPECTED_MESSAGES: [&str; 6] = [

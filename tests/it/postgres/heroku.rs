@@ -8,10 +8,9 @@ use hushwatch::sim::postmark::Profile;
 use hushwatch::sim::slack::Slack;
 
 use crate::cluster::cluster;
-use crate::kill::crash_point::wait_until;
 use crate::postgres::{not_verified, over_tcp};
 use crate::words::assert_line;
-use crate::world::{Process, World};
+use crate::world::{Process, World, wait_until};
 
 /// What runs a line of the `Procfile` in a folder, with these config vars alone.
 fn dyno(kind: &str, folder: &Path, vars: &[(&str, String)]) -> Command {

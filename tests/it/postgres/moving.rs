@@ -3,9 +3,8 @@
 use std::process::{Child, Command, Stdio};
 
 use crate::cluster::cluster;
-use crate::kill::crash_point::wait_until;
 use crate::postgres::{URL, name};
-use crate::world::{Process, World};
+use crate::world::{Process, World, wait_until};
 
 /// Ends with the test, however that ends.
 struct Daemon(Child);
@@ -34,9 +33,7 @@ fn nothing_is_copied_from_under_a_daemon_and_all_is_once_it_has_stopped() {
     let mut world = World::new(Process::New, "");
     world.env(URL, &url);
     world.postmark.set_now(hushwatch::clock::now());
-    let mut command = world.command(&["run"]);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let daemon = Daemon(command.spawn().expect("started"));
+    let daemon = Daemon(world.start_daemon(Stdio::null()));
     // The leases that run, in the table that the daemon creates.
     let held = || {
         let table = "SELECT 'x' FROM information_schema.tables WHERE table_schema = 'hushwatch' AND table_name = 'leases'";

@@ -10,10 +10,9 @@ use std::sync::{Arc, Mutex};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::cluster::{self, Cluster, PASSWORD, ROLE, cluster};
-use crate::daemon::until;
 use crate::postgres::{URL, name, over_tcp};
 use crate::words::assert_line;
-use crate::world::{Process, World, at};
+use crate::world::{Process, World, at, wait_until};
 
 /// What a transaction left behind in the session: settings, locks, and statements.
 const LEFT_BEHIND: &str = "SELECT concat_ws(', ',
@@ -434,16 +433,11 @@ fn a_daemon_holds_no_connection_between_its_cycles() {
     let polls = "SELECT CAST(count(*) AS TEXT) FROM polls";
     assert_eq!(world.cycle(hushwatch::clock::now()).code, 0);
     let before = cluster.texts(&database, polls);
-    let mut daemon = world
-        .command(&["run"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("started");
-    until("its cycle", || cluster.texts(&database, polls) != before);
+    let mut daemon = world.start_daemon(Stdio::null());
+    wait_until("its cycle", || cluster.texts(&database, polls) != before);
     let open =
         format!("SELECT CAST(count(*) AS TEXT) FROM pg_stat_activity WHERE datname = '{database}'");
-    until("the end of its connections", || {
+    wait_until("the end of its connections", || {
         cluster.texts("postgres", &open) == ["0"]
     });
     let goes_on = daemon.try_wait().expect("asked").is_none();

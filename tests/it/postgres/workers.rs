@@ -10,10 +10,10 @@ use hushwatch::sim::{Fault, Plan};
 use serde_json::Value;
 
 use crate::cluster::cluster;
-use crate::kill::crash_point::{Moment, Service, hold_answer, request_count, wait_until};
+use crate::kill::crash_point::{Moment, Service, hold_answer, request_count};
 use crate::postgres::URL;
 use crate::words::assert_line;
-use crate::world::{Process, World, at};
+use crate::world::{Process, World, at, wait_until};
 
 const TOKEN: &str = "account";
 const SERVERS: usize = 60;

@@ -9,12 +9,12 @@ use hushwatch::sim::postmark::{Mail, Profile};
 use crate::kill::crash_plan::{RunLog, SlackAccess, open, stored_state};
 use crate::kill::crash_point::{
     Moment, Runner, Service, cycle, hold_answer, kill_process, release_answers, request_count,
-    spawn, wait_until,
+    spawn,
 };
 use crate::kill::invariants::check_invariants;
 use crate::kill::scenario::{EXPECTED_MESSAGES, with_long_timeouts};
 use crate::store::end_leases;
-use crate::world::{Process, World};
+use crate::world::{Process, World, wait_until};
 
 #[test]
 fn a_daemon_that_is_killed_in_a_later_cycle_tells_everything_and_repeats_only_the_unknowable() {

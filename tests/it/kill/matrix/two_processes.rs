@@ -5,12 +5,12 @@ use hushwatch::model::HOUR;
 
 use crate::kill::crash_plan::{RunLog, SlackAccess, open, stored_state};
 use crate::kill::crash_point::{
-    Moment, Runner, Service, cycle, hold_answer, kill_process, request_count, spawn, wait_until,
+    Moment, Runner, Service, cycle, hold_answer, kill_process, request_count, spawn,
 };
 use crate::kill::invariants::check_invariants;
 use crate::kill::matrix::instant;
 use crate::kill::scenario::{EXPECTED_MESSAGES, scenario};
-use crate::world::World;
+use crate::world::{World, wait_until};
 
 #[test]
 fn two_processes_of_which_one_dies_tell_everything_and_repeat_only_the_unknowable() {
