@@ -43,11 +43,6 @@ impl ServerHandle {
         self.with(|server| server.token.clone())
     }
 
-    /// Replaces the token; the old one is rejected from now on.
-    pub fn set_token(&self, token: &str) {
-        self.with(|server| token.clone_into(&mut server.token));
-    }
-
     /// Makes this a sandbox server, or a live one.
     pub fn set_sandbox(&self, sandbox: bool) {
         self.with(|server| server.sandbox = sandbox);

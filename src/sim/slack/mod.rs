@@ -112,11 +112,6 @@ impl Slack {
         self.lock().token.clone()
     }
 
-    /// Replaces the bot token.
-    pub fn set_bot_token(&self, token: &str) {
-        token.clone_into(&mut self.lock().token);
-    }
-
     /// Adds a channel (`C…`), a direct conversation (`D…`) or a user (`U…`; answers name the direct conversation).
     pub fn add_channel(&self, id: &str) {
         self.lock().channels.insert(id.to_owned());
