@@ -8,7 +8,7 @@ use crate::chart::axis::compact;
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize};
 use crate::chart::legend::{LEGEND_HEIGHT, LegendRow, Sign, draw_legend, draw_mark};
 use crate::model::{Severity, Span, Timestamp};
-use crate::text::format::{count, format_range, plural};
+use crate::text::format::{count, format_zoned_range, plural};
 use crate::text::sanitize::{clean, truncate};
 
 /// The maximum number of rows; the others are counted.
@@ -75,7 +75,7 @@ impl HeatMap {
         let (start, ink) = (TextAnchor::Start, Ink::Text);
         let heading = format!("{title}, worst first");
         drawing.text((12.0, 21.0), TextSize::Title, start, ink, &heading);
-        let range = format!("by hour, {}", self.range());
+        let range = format!("by hour, {}", format_zoned_range(self.span, self.zone));
         drawing.label((12.0, 37.0), start, Ink::Muted, &range);
         drawing.label(
             (WIDTH - 8.0, TOP - 5.0),
@@ -93,14 +93,6 @@ impl HeatMap {
         }
         draw_legend(&mut drawing, &legend, bottom + 8.0);
         drawing
-    }
-
-    fn range(&self) -> String {
-        format!(
-            "{} {}",
-            format_range(self.span, self.zone),
-            self.zone.name()
-        )
     }
 
     fn describe(&self) -> String {
@@ -121,7 +113,7 @@ impl HeatMap {
         });
         let parts = [with(Severity::Wake), with(Severity::Warn), unseen];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        let range = self.range();
+        let range = format_zoned_range(self.span, self.zone);
         match parts.is_empty() {
             true => format!("{range}: no incident, everything was seen"),
             false => format!("{range}: {}", parts.join("; ")),

@@ -7,7 +7,7 @@ use crate::chart::axis::{compact, round_up, time_marks};
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize, label_width};
 use crate::chart::legend::{LEGEND_HEIGHT, LegendRow, Sign, draw_legend, draw_shade, wrap};
 use crate::model::{Severity, Span, Timestamp};
-use crate::text::format::{count, format_duration, format_range, plural};
+use crate::text::format::{count, format_duration, format_zoned_range, plural};
 use crate::text::sanitize::{clean, truncate};
 
 /// The maximum number of characters of a title: more do not fit.
@@ -101,7 +101,14 @@ impl VolumeChart {
         drawing.text(place, TextSize::Title, TextAnchor::Start, Ink::Text, &shown);
         let muted = [
             (37.0, self.totals()),
-            (52.0, format!("by {}, {}", self.step.noun(), self.range())),
+            (
+                52.0,
+                format!(
+                    "by {}, {}",
+                    self.step.noun(),
+                    format_zoned_range(self.span, self.zone)
+                ),
+            ),
         ];
         for (y, text) in muted {
             drawing.label((12.0, y), TextAnchor::Start, Ink::Muted, &text);
@@ -113,14 +120,6 @@ impl VolumeChart {
         let below = TOP + VOLUME_HEIGHT + LANE_GAP + BOUNCE_HEIGHT + AXIS_HEIGHT;
         draw_legend(&mut drawing, &legend, below + 4.0);
         drawing
-    }
-
-    fn range(&self) -> String {
-        format!(
-            "{} {}",
-            format_range(self.span, self.zone),
-            self.zone.name()
-        )
     }
 
     /// Returns the sums of what is shown.
@@ -154,7 +153,11 @@ impl VolumeChart {
     }
 
     fn describe(&self) -> String {
-        let mut parts = vec![format!("{}: {}", self.range(), self.totals())];
+        let mut parts = vec![format!(
+            "{}: {}",
+            format_zoned_range(self.span, self.zone),
+            self.totals()
+        )];
         let unseen = self.unseen();
         if !unseen.is_zero() {
             parts.push(format!("{} not seen", format_duration(unseen)));

@@ -145,7 +145,7 @@ pub fn short_range(span: Span, reference: Timestamp, zone: Tz) -> String {
 }
 
 /// Returns an instant with its year unless that is the one of `reference`.
-fn time_of_year(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
+pub fn time_of_year(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
     if local(at, zone).year() == local(reference, zone).year() {
         format_time(at, zone)
     } else {
@@ -164,6 +164,11 @@ pub fn format_range(of: Span, zone: Tz) -> String {
         format_time(of.from, zone),
         format_time(of.until, zone)
     )
+}
+
+/// Returns the same with the name of the zone: `Mon 2 Mar 10:00 to Mon 2 Mar 14:00 UTC`.
+pub fn format_zoned_range(of: Span, zone: Tz) -> String {
+    format!("{} {}", format_range(of, zone), zone.name())
 }
 
 #[cfg(test)]

@@ -41,7 +41,6 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Datelike;
 use chrono_tz::Tz;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
@@ -54,7 +53,7 @@ use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ConfigProblem, DoctorSettings, ServerConfig};
 use crate::cycle::{Context, Notifier, SetupError};
 use crate::model::Timestamp;
-use crate::text::format::{format_date_time, format_time};
+use crate::text::format::time_of_year;
 use crate::text::sanitize::json_line;
 
 /// The maximum number of servers, or of domains, that are checked at the same time.
@@ -176,12 +175,7 @@ fn lookback_start(at: Timestamp) -> Timestamp {
 
 /// Returns an instant as every line names it: in `zone`, and with its year where that is not the one of `now`.
 fn format_instant(of: Timestamp, now: Timestamp, zone: Tz) -> String {
-    let year = |at: Timestamp| at.to_utc().with_timezone(&zone).year();
-    let text = match year(of) == year(now) {
-        true => format_time(of, zone),
-        false => format_date_time(of, zone),
-    };
-    format!("{text} {}", zone.name())
+    format!("{} {}", time_of_year(of, now, zone), zone.name())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::notify::describe::{describe_missing_streams, describe_same_server};
 use crate::notify::mute::mute_line;
 use crate::notify::{Level, Message};
 use crate::text::elide::elide;
-use crate::text::format::{count, format_day, format_range, plural, short_time};
+use crate::text::format::{count, format_day, format_zoned_range, plural, short_time};
 use crate::text::sparkline::{UNSEEN, sparkline};
 
 use fleet::fleet_lines;
@@ -171,11 +171,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     } else {
         "covered 100% · "
     };
-    let footer = format!(
-        "{covered}{} {}",
-        format_range(period, style.zone),
-        style.zone.name()
-    );
+    let footer = format!("{covered}{}", format_zoned_range(period, style.zone));
     let headline = format!("📋 Daily digest, {}: {}", day(now, style), verdict(data));
     Message::new(Level::Info, &headline, lines, &footer)
 }
