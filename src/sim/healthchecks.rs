@@ -1,10 +1,10 @@
 //! A simulated healthchecks: checks by UUID and by slug, and the answers of the real one (its version 4.4 was asked).
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::sim::fault::{Fault, Faults, Plan};
-use crate::sim::http::{ReceivedRequest, Reply, Request, Server};
+use crate::sim::http::{ReceivedRequest, Reply, Request, Server, lock};
 
 /// The key by which slugs are found.
 pub const PING_KEY: &str = "Simulated0Ping0Key0123";
@@ -48,13 +48,8 @@ impl Healthchecks {
     /// # Errors
     /// If no port or no thread is available.
     pub fn start() -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(State::default()));
-        let received = Arc::clone(&state);
-        let http = Server::start(move |request| answer(&mut lock(&received), request))?;
-        Ok(Self {
-            http: Arc::new(http),
-            state,
-        })
+        let (http, state) = Server::start_with(State::default(), answer)?;
+        Ok(Self { http, state })
     }
 
     /// Returns the URL of [`CHECK`].
@@ -96,10 +91,6 @@ impl Healthchecks {
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         lock(&self.state).requests.clone()
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn answer(state: &mut State, request: &Request) -> Reply {

@@ -1,10 +1,10 @@
 //! A simulated receiver of sinks: it takes every POST, and remembers it.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::sim::fault::{Fault, Faults, Plan};
-use crate::sim::http::{Reply, Request, Server};
+use crate::sim::http::{Reply, Request, Server, lock};
 
 /// A request as the receiver got it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,13 +52,8 @@ impl Receiver {
     /// # Errors
     /// If no port or no thread is available.
     pub fn start() -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(State::default()));
-        let received = Arc::clone(&state);
-        let http = Server::start(move |request| answer(&mut lock(&received), request))?;
-        Ok(Self {
-            http: Arc::new(http),
-            state,
-        })
+        let (http, state) = Server::start_with(State::default(), answer)?;
+        Ok(Self { http, state })
     }
 
     /// Returns its address, without a trailing slash.
@@ -87,10 +82,6 @@ impl Receiver {
     pub fn take(&self) -> Vec<Delivery> {
         std::mem::take(&mut lock(&self.state).deliveries)
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn answer(state: &mut State, request: &Request) -> Reply {

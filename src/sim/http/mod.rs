@@ -5,8 +5,8 @@ mod request;
 
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,11 @@ type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
 
 /// The time [`Server::finish`] waits for clients that stay connected.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Locks the state. A test that panicked while holding the lock has failed already; the others go on.
+pub(super) fn lock<S>(state: &Mutex<S>) -> MutexGuard<'_, S> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A running server; dropping it closes every connection and frees the port.
 pub(super) struct Server {
@@ -66,6 +71,17 @@ impl Server {
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+
+    /// Starts one that answers from `state`, and returns both.
+    pub(super) fn start_with<S: Send + 'static>(
+        state: S,
+        answer: impl Fn(&mut S, &Request) -> Reply + Send + Sync + 'static,
+    ) -> io::Result<(Arc<Self>, Arc<Mutex<S>>)> {
+        let state = Arc::new(Mutex::new(state));
+        let shared = Arc::clone(&state);
+        let server = Self::start(move |request| answer(&mut lock(&shared), request))?;
+        Ok((Arc::new(server), state))
     }
 
     /// Returns `http://127.0.0.1:PORT`, without a trailing slash.

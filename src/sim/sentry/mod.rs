@@ -4,12 +4,12 @@ mod api;
 mod ingest;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
 
 use crate::sim::fault::{Fault, Faults, Plan};
-use crate::sim::http::{Reply, Request, Server};
+use crate::sim::http::{Reply, Request, Server, lock};
 
 /// The public key of the project.
 pub const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -27,6 +27,7 @@ pub struct Item {
     pub payload: Value,
 }
 
+#[derive(Default)]
 pub(super) struct State {
     items: Vec<Item>,
     /// What a client should never send.
@@ -52,20 +53,8 @@ impl Sentry {
     /// # Errors
     /// If no port or no thread is available.
     pub fn start() -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(State {
-            items: Vec::new(),
-            unexpected: Vec::new(),
-            limits: None,
-            envelopes: 0,
-            api: api::Api::default(),
-            faults: Faults::default(),
-        }));
-        let received = Arc::clone(&state);
-        let http = Server::start(move |request| answer(&mut lock(&received), request))?;
-        Ok(Self {
-            http: Arc::new(http),
-            state,
-        })
+        let (http, state) = Server::start_with(State::default(), answer)?;
+        Ok(Self { http, state })
     }
 
     /// Returns its address, without a trailing slash: `SENTRY_URL`.
@@ -153,10 +142,6 @@ impl Sentry {
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn answer(state: &mut State, request: &Request) -> Reply {

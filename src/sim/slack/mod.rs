@@ -15,12 +15,12 @@ mod visible;
 mod tests;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::model::Timestamp;
 use crate::sim::fault;
 use crate::sim::fault::Plan;
-use crate::sim::http::{ReceivedRequest, Server};
+use crate::sim::http::{ReceivedRequest, Server, lock};
 
 use http::State;
 
@@ -83,13 +83,8 @@ impl Slack {
     }
 
     fn start_with(state: State) -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(state));
-        let received = Arc::clone(&state);
-        let http = Server::start(move |request| http::answer(&mut lock(&received), request))?;
-        Ok(Self {
-            http: Arc::new(http),
-            state,
-        })
+        let (http, state) = Server::start_with(state, http::answer)?;
+        Ok(Self { http, state })
     }
 
     /// Returns the URL to use instead of `https://slack.com/api`, without a trailing slash.
@@ -330,9 +325,4 @@ impl Slack {
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
-}
-
-/// Locks the state. A test that panicked while holding the lock has failed already; the others go on.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
