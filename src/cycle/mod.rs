@@ -55,7 +55,7 @@ use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::poll::servers::{ServerList, discover_servers};
 use crate::cycle::report::CheckReport;
 use crate::cycle::sentry::CycleSentry;
-use crate::model::Timestamp;
+use crate::model::{HOURS_KEPT, Timestamp};
 use crate::notify::describe::describe_same_server;
 use crate::store::{self, CycleLock, Database, Store};
 
@@ -66,8 +66,6 @@ const MAX_CONCURRENT_POLLS: usize = 160;
 const MIN_CONCURRENT_POLLS: usize = 48;
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 const LOCK_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// How long hourly counts, incidents and messages are kept.
-const KEEP_AGGREGATES: Duration = Duration::from_secs(400 * 86_400);
 
 /// How a cycle runs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -214,10 +212,8 @@ async fn prune(
     };
     let store = &context.store;
     let present = now.min(shared_clock(store).await?).min(date);
-    let (keep_rows, keep_aggregates) = (
-        present - context.config.store.keep,
-        present - KEEP_AGGREGATES,
-    );
+    // Incidents and messages are kept as long as hours.
+    let (keep_rows, keep_aggregates) = (present - context.config.store.keep, present - HOURS_KEPT);
     let prune = move |s: &mut Database| s.prune(keep_rows, keep_aggregates);
     store.call(prune).await
 }

@@ -1,13 +1,11 @@
 //! One stream's history, hour by hour of the clock, from its first covered hour on.
 
-use crate::model::{HOUR, History, HourCount, Span, Timestamp};
+use crate::model::{HOUR, HOURS_KEPT, History, HourCount, Span, Timestamp};
 
 /// Hours of a week.
 pub(super) const WEEK: usize = 168;
 /// Hours that the longest month has.
 pub(super) const MONTH: usize = 31 * 24;
-/// Oldest history that is looked at, in hours (400 days, as long as hourly counts are kept).
-const MAX_HOURS: u32 = 400 * 24;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct HourlySeries {
@@ -32,7 +30,7 @@ impl HourlySeries {
         let oldest = history
             .first_seen_at
             .unwrap_or(until)
-            .max(until - HOUR * MAX_HOURS);
+            .max(until - HOURS_KEPT);
         let begins = oldest.ceil(HOUR);
         let mut sent = vec![None; index(begins, until.floor(HOUR))];
         for part in history.messages.parts(Span::new(begins, until)) {

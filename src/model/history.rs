@@ -204,6 +204,9 @@ pub const MIN_TAG_MESSAGES: u64 = 20;
 /// How far back it counts whether a tag has volume of its own.
 pub const TAG_LOOKBACK: Duration = Duration::from_secs(84 * 86_400);
 
+/// How long hourly counts are kept, whatever `store.keep` says, and so how far back a history tells of hours.
+pub const HOURS_KEPT: Duration = Duration::from_secs(400 * 86_400);
+
 /// How far before the range that is judged sampled mail says how a stream delivers.
 pub const SAMPLE_LOOKBACK: Duration = Duration::from_secs(90 * 86_400);
 
@@ -220,7 +223,7 @@ pub struct History {
     pub bounces: Coverage,
     /// Spans whose messages were counted, in order and apart: of a part of one of them nothing is known.
     pub counted: Vec<CountedSpan>,
-    /// Every hour with mail, in order, of the last 400 days.
+    /// Every hour with mail, in order, of the last [`HOURS_KEPT`].
     pub hours: Vec<HourCount>,
     /// The digests of those that were read week by week, as they were read.
     pub packed: PackedWeeks,

@@ -42,9 +42,9 @@ pub use finding::{
     RateEvidence, RateUnit, ServerChange, SilenceEvidence, TokenPlace, Verdict,
 };
 pub use history::{
-    BounceEvent, BouncedMessages, CumulativeCounts, History, HourCount, KnownRecipients,
-    MIN_TAG_MESSAGES, MessageOutcome, RecipientCount, SAMPLE_LOOKBACK, SampleOutcome,
-    SampledMessage, TAG_LOOKBACK, UsualDelivery,
+    BounceEvent, BouncedMessages, CumulativeCounts, HOURS_KEPT, History, HourCount,
+    KnownRecipients, MIN_TAG_MESSAGES, MessageOutcome, RecipientCount, SAMPLE_LOOKBACK,
+    SampleOutcome, SampledMessage, TAG_LOOKBACK, UsualDelivery,
 };
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use learned::{Learned, LearnedKey, Series};

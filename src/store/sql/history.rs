@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{
-    BlockedRecipient, BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, DAY,
-    History, HourCount, Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, MarkedTime, OlderBlocks,
-    PackedWeeks, SAMPLE_LOOKBACK, SampledMessage, Span, StreamKey, TAG_LOOKBACK, Tag, Timestamp,
-    WEEK, merge_hours,
+    BlockedRecipient, BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts,
+    HOURS_KEPT, History, HourCount, Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, MarkedTime,
+    OlderBlocks, PackedWeeks, SAMPLE_LOOKBACK, SampledMessage, Span, StreamKey, TAG_LOOKBACK, Tag,
+    Timestamp, WEEK, merge_hours,
 };
 use crate::store::{Database, Error};
 
@@ -198,7 +198,7 @@ pub(super) fn load_hours(
 
 /// Returns the time of which hours are told.
 pub(super) fn kept(until: Timestamp) -> Span {
-    Span::new(until - 400 * DAY, until)
+    Span::new(until - HOURS_KEPT, until)
 }
 
 /// Whole minutes and counted spans stand at their last message; a minute that a cut divides is told message by message.
