@@ -1,6 +1,5 @@
 //! Whether the list of a server's streams must be fetched, or that of an earlier poll still holds.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use ring::digest::{Context as Digest, SHA256};
@@ -46,10 +45,7 @@ pub(crate) fn settings_digest(context: &Context, server: &ServerConfig, token: &
     }
     let digest = digest.finish();
     let bytes = digest.as_ref().iter().take(DIGEST_BYTES);
-    bytes.fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The list of a server's streams as an earlier poll stored it.
