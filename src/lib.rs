@@ -31,7 +31,7 @@
 //! | [`retry`] | leaf: when to try again | nothing |
 //! | [`tls`] | leaf: what every HTTP client has: its TLS implementation, its name, no redirects; and which URLs need no TLS | nothing |
 //! | [`clock`] | leaf: the machine's time | model |
-//! | `ownership` | leaf: whose a file is that root creates | nothing |
+//! | `ownership` | leaf: who this process is, and whose a file is that root creates | nothing |
 //! | `progress` | leaf: a progress bar on a terminal | nothing |
 //! | [`database`] | leaf: where a `PostgreSQL` database is, as a URL says it | secret |
 //! | [`postmark`] | the only room that knows Postmark | model, retry, secret, tls |

@@ -1,4 +1,5 @@
-//! Whose a new file is: what root creates where another user keeps theirs belongs to that user, whose next command works on it.
+//! Whose a new file is: what root creates where another user keeps theirs belongs to that user, whose next command works on it. And
+//! who this process is.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -44,6 +45,11 @@ pub fn create_new(options: &OpenOptions, path: &Path, model: &Path) -> io::Resul
         let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
     }
     Ok(file)
+}
+
+/// Returns the number of the user of this process; `None` where the system does not say.
+pub fn process_user() -> Option<u32> {
+    Some(fs::metadata("/proc/self").ok()?.uid())
 }
 
 /// Returns the folder of the file at `path`, which may be in the current one.

@@ -1,13 +1,13 @@
 //! Beside an installed service a command works on that service: with its configuration and environment, and as its user, so that
 //! root creates no file that the service cannot write, and follows none that the service's user made.
 
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process;
 
 use crate::commands::INCOMPLETE;
 use crate::commands::cli::{Cli, Command};
 use crate::config::{InstalledService, Sources, io_reason};
+use crate::ownership::process_user;
 
 /// Goes on as the installed service, which replaces this process. Returns where there is none to work on: nothing is installed, this user
 /// may not, or something else is named.
@@ -19,7 +19,7 @@ pub fn join(cli: &Cli) -> Result<(), (u8, String)> {
         return Ok(());
     }
     let sources = Sources::of_process(cli.config.clone());
-    let Some((service, me)) = InstalledService::find().zip(user()) else {
+    let Some((service, me)) = InstalledService::find().zip(process_user()) else {
         return Ok(());
     };
     if !service.configuration.is_file()
@@ -89,7 +89,7 @@ pub(super) fn describe_other_data(sources: &Sources) -> Option<String> {
 
 /// Returns for whom a file of this process must be: this user, who is that of the installed service where root became it.
 pub(super) fn describe_user() -> String {
-    let service = InstalledService::find().zip(user());
+    let service = InstalledService::find().zip(process_user());
     match service.filter(|(service, me)| service.user == *me) {
         Some((service, _)) => format!(
             "the user {} of the service that is installed here",
@@ -97,11 +97,6 @@ pub(super) fn describe_user() -> String {
         ),
         None => "this user".to_owned(),
     }
-}
-
-/// Returns the user of this process, by number; `None` where the system does not say.
-fn user() -> Option<u32> {
-    std::fs::metadata("/proc/self").ok().map(|own| own.uid())
 }
 
 impl Command {

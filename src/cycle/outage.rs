@@ -207,7 +207,7 @@ fn shared_name(settings: &StoreSettings, subject: OutageSubject) -> String {
 /// Returns the folder of this user within `folder`, and makes it. `None` where another user may have made it, or may put one in its
 /// place: what it says would be that user's.
 fn make_own_folder(folder: &Path) -> Option<PathBuf> {
-    let user = fs::metadata("/proc/self").ok()?.uid();
+    let user = ownership::process_user()?;
     // One that is there already is looked at below.
     let _ = DirBuilder::new()
         .mode(0o700)
@@ -217,7 +217,7 @@ fn make_own_folder(folder: &Path) -> Option<PathBuf> {
 
 /// Returns the same where it is there.
 fn own_folder(folder: &Path) -> Option<PathBuf> {
-    let user = fs::metadata("/proc/self").ok()?.uid();
+    let user = ownership::process_user()?;
     let own = folder_of(folder, user);
     // A link is none, wherever it leads.
     let found = fs::symlink_metadata(&own).ok()?;

@@ -151,7 +151,7 @@ impl Refusal {
         Self {
             wish,
             place: whole(place),
-            me: owner(Path::new("/proc/self")),
+            me: ownership::process_user(),
             owner: owner(place),
             folder_owner: owner(&folder_of(database)),
             database_owner: owner(database),
