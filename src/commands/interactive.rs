@@ -33,13 +33,8 @@ mod tests {
             ("HUSHWATCH_RETRY__INITIAL", "1ms"),
             ("HUSHWATCH_RETRY__LONGEST", "60s"),
         ];
-        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let sources = Sources {
-            file: None,
-            env: env.into(),
-        };
-        let config =
-            with_interactive_timeouts(config::load(&sources).expect("a valid configuration"));
+        let config = config::load(&Sources::of_env(&env)).expect("a valid configuration");
+        let config = with_interactive_timeouts(config);
         assert_eq!(config.postmark.timeout, INTERACTIVE_TIMEOUT);
         assert_eq!(config.slack.timeout, Duration::from_secs(1));
         let retry = &config.retry;

@@ -205,14 +205,7 @@ mod tests {
     use crate::config::load;
 
     fn store(file: &str, env: &[(&str, &str)]) -> (StoreSettings, Vec<ConfigWarning>) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("monitor.toml");
-        std::fs::write(&path, file).expect("written");
-        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let sources = Sources {
-            file: Some(path),
-            env: env.collect(),
-        };
+        let (folder, sources) = Sources::of_file(file, env);
         let config = load(&sources).expect("valid");
         let mut store = config.store;
         let shown = format!("{}/", folder.path().display());

@@ -139,11 +139,8 @@ mod tests {
     #[test]
     fn a_relay_is_named_by_the_user_or_built_in() {
         let with = |value: Option<&str>| {
-            let env = value.map(|v| (RELAY_VARIABLE.to_owned(), v.to_owned()));
-            let sources = Sources {
-                env: env.into_iter().collect(),
-                file: None,
-            };
+            let env: Vec<_> = value.map(|v| (RELAY_VARIABLE, v)).into_iter().collect();
+            let sources = Sources::of_env(&env);
             let relay = load(&sources).expect("valid").doctor.smtp;
             relay.map(|relay| (relay.host, relay.is_named))
         };
@@ -168,11 +165,7 @@ mod tests {
             "[\"a\", \"20230601\"]",
             " a , 20230601, ",
         ] {
-            let name = "HUSHWATCH_DOCTOR__DKIM_SELECTORS".to_owned();
-            let sources = Sources {
-                env: [(name, list.to_owned())].into(),
-                file: None,
-            };
+            let sources = Sources::of_env(&[("HUSHWATCH_DOCTOR__DKIM_SELECTORS", list)]);
             let selectors = load(&sources).expect("valid").doctor.dkim_selectors;
             assert_eq!(selectors, ["a", "20230601"], "{list}");
         }

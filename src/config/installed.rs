@@ -208,14 +208,6 @@ mod tests {
         (root, service)
     }
 
-    fn sources(env: &[(&str, &str)]) -> Sources {
-        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        Sources {
-            file: None,
-            env: env.collect(),
-        }
-    }
-
     #[test]
     fn it_is_there_with_its_configuration_and_its_data() {
         let (root, service) = installed();
@@ -284,7 +276,7 @@ mod tests {
     #[test]
     fn what_is_said_otherwise_wins() {
         let (_root, service) = installed();
-        let overruled = |env: &[(&str, &str)]| service.overruled_by(&sources(env));
+        let overruled = |env: &[(&str, &str)]| service.overruled_by(&Sources::of_env(env));
         for nothing in [
             &[][..],
             &[("PATH", "/bin")],

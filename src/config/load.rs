@@ -47,6 +47,32 @@ impl Sources {
         }
     }
 
+    /// No file, and these variables.
+    #[cfg(test)]
+    pub(crate) fn of_env(env: &[(&str, &str)]) -> Self {
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Self {
+            file: None,
+            env: env.collect(),
+        }
+    }
+
+    /// A file that holds `text`, in a folder of its own, and these variables.
+    #[cfg(test)]
+    pub(crate) fn of_file<T: AsRef<[u8]> + ?Sized>(
+        text: &T,
+        env: &[(&str, &str)],
+    ) -> (tempfile::TempDir, Self) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("monitor.toml");
+        std::fs::write(&file, text).expect("written");
+        let sources = Self {
+            file: Some(file),
+            ..Self::of_env(env)
+        };
+        (folder, sources)
+    }
+
     /// Whether nothing says what to watch or whom to tell: no file that sets anything, no token and no Slack.
     pub fn is_empty(&self) -> bool {
         let names = [

@@ -337,14 +337,7 @@ mod tests {
     ];
 
     fn refused(file: &str, env: &[(&str, &str)], secret: &str, right: &str) -> String {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("monitor.toml");
-        std::fs::write(&path, file).expect("written");
-        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let sources = Sources {
-            file: Some(path),
-            env: env.collect(),
-        };
+        let (_folder, sources) = Sources::of_file(file, env);
         let problems = load(&sources).expect_err("a problem");
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let said = lines.join("\n");
@@ -416,12 +409,7 @@ mod tests {
                 ("SLACK_OPERATOR_DM_CHANNEL", "C0123456789"),
             ],
         ] {
-            let env = env.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
-            let sources = Sources {
-                file: None,
-                env: env.collect(),
-            };
-            load(&sources).expect("valid");
+            load(&Sources::of_env(&env)).expect("valid");
         }
     }
 

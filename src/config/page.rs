@@ -98,12 +98,7 @@ mod tests {
     use crate::config::{Config, Sources, load};
 
     fn configured(env: &[(&str, &str)]) -> Result<Config, String> {
-        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let sources = Sources {
-            file: None,
-            env: env.collect(),
-        };
-        load(&sources).map_err(|problems| problems[0].to_string())
+        load(&Sources::of_env(env)).map_err(|problems| problems[0].to_string())
     }
 
     #[test]

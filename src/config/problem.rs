@@ -228,13 +228,7 @@ mod tests {
 
     /// What is said of a file, with the name of its folder left out.
     fn said(file: &str) -> String {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("monitor.toml");
-        std::fs::write(&path, file).expect("written");
-        let sources = Sources {
-            file: Some(path),
-            ..Sources::default()
-        };
+        let (folder, sources) = Sources::of_file(file, &[]);
         let problems = load(&sources).expect_err("a problem");
         let folder = format!("{}/", folder.path().display());
         let lines = problems.iter().map(|p| p.to_string().replace(&folder, ""));

@@ -99,12 +99,7 @@ mod tests {
     use crate::config::load;
 
     fn read(env: &[(&str, &str)]) -> Result<Option<SentrySettings>, String> {
-        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let sources = Sources {
-            file: None,
-            env: env.collect(),
-        };
-        let loaded = load(&sources).map_err(|problems| problems[0].to_string());
+        let loaded = load(&Sources::of_env(env)).map_err(|problems| problems[0].to_string());
         loaded.map(|config| config.sentry)
     }
 

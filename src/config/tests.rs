@@ -8,25 +8,8 @@ mod quiet;
 mod rules;
 mod sink;
 
-fn sources(file: &str, env: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("monitor.toml");
-    std::fs::write(&path, file).expect("written");
-    let env = env
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect();
-    (
-        folder,
-        Sources {
-            file: Some(path),
-            env,
-        },
-    )
-}
-
 fn problems(file: &str, env: &[(&str, &str)]) -> String {
-    let (_folder, sources) = sources(file, env);
+    let (_folder, sources) = Sources::of_file(file, env);
     let problems = load(&sources).expect_err("a problem");
     problems
         .iter()
@@ -36,7 +19,7 @@ fn problems(file: &str, env: &[(&str, &str)]) -> String {
 }
 
 fn config(file: &str, env: &[(&str, &str)]) -> Config {
-    let (_folder, sources) = sources(file, env);
+    let (_folder, sources) = Sources::of_file(file, env);
     load(&sources).expect("valid")
 }
 
@@ -58,7 +41,7 @@ fn the_built_in_file_says_what_the_code_means_by_default() {
 /// Of the file that is compiled in, and of `docs/configuration.md`, where a cell names the keys of a section.
 #[test]
 fn every_key_has_its_default_and_its_row_in_the_documentation() {
-    let (_folder, none) = sources("", &[]);
+    let (_folder, none) = Sources::of_file("", &[]);
     let built_in = layers::layers(&none).expect("valid").merged;
     let defaults: Vec<String> = layers::leaves(&built_in, "");
     let mut valid = keys::KEYS.to_vec();
@@ -369,7 +352,7 @@ fn nothing_shown_is_a_secret() {
         ("HUSHWATCH_HEARTBEAT__URL", "https://example.com/sesame-3"),
         ("SENTRY_DSN", "https://sesame-4@sentry.example.com/45"),
     ];
-    let (_folder, sources) = sources("", &env);
+    let (_folder, sources) = Sources::of_file("", &env);
     let config = load(&sources).expect("valid");
     let shown = show(&config, &sources);
     assert!(
@@ -414,7 +397,7 @@ fn the_schedule_names_its_instants() {
 
 #[test]
 fn a_file_without_an_end_is_refused() {
-    let (folder, mut sources) = sources("", &[]);
+    let (folder, mut sources) = Sources::of_file("", &[]);
     std::fs::write(folder.path().join("long"), vec![b'#'; 300 << 10]).expect("written");
     for path in [folder.path().join("long"), "/dev/zero".into()] {
         sources.file = Some(path);
@@ -444,7 +427,7 @@ proptest! {
     fn any_file_and_any_variable_is_answered_without_a_panic(file in "\\PC{0,80}", key in "[A-Z_]{0,20}", value in "\\PC{0,20}") {
         let name = format!("HUSHWATCH_{key}");
         let value = format!("{value}sesame");
-        let (_folder, sources) = sources(&file, &[(&name, &value), ("SLACK_BOT_TOKEN", &value)]);
+        let (_folder, sources) = Sources::of_file(&file, &[(&name, &value), ("SLACK_BOT_TOKEN", &value)]);
         if let Err(problems) = load(&sources) {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             prop_assert!(problems.iter().all(|p| !p.contains("sesame") && !p.contains('\n')));
@@ -453,10 +436,7 @@ proptest! {
 
     #[test]
     fn a_mutated_file_is_refused_with_a_reason_or_makes_sense(text in mutated(vec![written()])) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("monitor.toml");
-        std::fs::write(&path, text).expect("written");
-        let sources = Sources { file: Some(path), env: [("TOKEN_A".to_owned(), "sesame".to_owned())].into() };
+        let (_folder, sources) = Sources::of_file(&text, &[("TOKEN_A", "sesame")]);
         match load(&sources) {
             Err(problems) => {
                 prop_assert!(!problems.is_empty());
@@ -477,7 +457,7 @@ proptest! {
     #[test]
     fn any_value_of_any_key_is_taken_or_named(key in prop::sample::select(keys::KEYS.to_vec()), value in "(-?[0-9.]{0,25}(ms|s|m|h|d)?|\\PC{0,12})") {
         let name = format!("HUSHWATCH_{}", key.to_ascii_uppercase().replace('.', "__"));
-        let (_folder, sources) = sources("", &[(&name, &value)]);
+        let (_folder, sources) = Sources::of_file("", &[(&name, &value)]);
         if let Err(problems) = load(&sources) {
             prop_assert!(problems.iter().all(|p| p.what.contains(&name)), "{problems:?}");
         }
@@ -531,7 +511,7 @@ fn a_channel_of_a_server_that_only_a_bot_could_post_to_is_warned_of() {
     let file =
         "[[server]]\nname = \"shop\"\nchannel = \"C0123456789\"\nwake_channel = \"C9876543210\"\n";
     let warnings = |env: &[(&str, &str)]| {
-        let (_folder, sources) = sources(file, env);
+        let (_folder, sources) = Sources::of_file(file, env);
         let warnings = load(&sources).expect("valid").warnings.into_iter();
         let warnings = warnings.map(|warning| warning.to_string());
         warnings
@@ -560,7 +540,7 @@ fn a_channel_of_a_server_that_only_a_bot_could_post_to_is_warned_of() {
 fn what_can_be_the_id_of_no_stream_is_refused() {
     for wrong in ["*", "shop/outbound", "outbound,broadcast", "Default Stream"] {
         let file = format!("[[server]]\nname = \"shop\"\nstreams = [\"{wrong}\"]\n");
-        let (_folder, sources) = sources(&file, &[]);
+        let (_folder, sources) = Sources::of_file(&file, &[]);
         let problems = load(&sources).expect_err("refused");
         let said = problems[0].to_string();
         assert!(

@@ -255,10 +255,7 @@ mod tests {
     }
 
     fn with_last_resort(path: String, last_resorts: Vec<PathBuf>) -> Outage {
-        let sources = Sources {
-            file: None,
-            env: [("HUSHWATCH_STORE__PATH".to_owned(), path)].into(),
-        };
+        let sources = Sources::of_env(&[("HUSHWATCH_STORE__PATH", &path)]);
         let settings = StoreSettings {
             last_resorts,
             ..load(&sources).expect("valid").store

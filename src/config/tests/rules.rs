@@ -117,7 +117,7 @@ fn what_is_wrong_with_a_rule_names_the_key_and_the_remedy() {
 
 #[test]
 fn what_is_in_force_is_shown() {
-    let (_folder, sources) = sources(FILE, &[]);
+    let (_folder, sources) = Sources::of_file(FILE, &[]);
     let config = load(&sources).expect("valid");
     let shown = show(&config, &sources);
     for line in [

@@ -13,13 +13,7 @@ fn at(text: &str) -> Timestamp {
 
 /// The configuration that nobody changed, which has one server.
 fn one_server() -> Config {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("monitor.toml");
-    std::fs::write(&file, "").expect("written");
-    let sources = Sources {
-        file: Some(file),
-        env: BTreeMap::new(),
-    };
+    let (_folder, sources) = Sources::of_file("", &[]);
     load(&sources).expect("a valid configuration")
 }
 
