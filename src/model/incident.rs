@@ -138,6 +138,48 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// Returns one of a whole server that opened at `at`, was told, and of which nothing is known but that.
+    pub fn opened(
+        id: String,
+        server: ServerName,
+        rule: Rule,
+        severity: Severity,
+        at: Timestamp,
+        evidence: Evidence,
+    ) -> Self {
+        Self {
+            id,
+            server,
+            stream: None,
+            tag: None,
+            rule,
+            severity,
+            opened_at: at,
+            first_opened_at: None,
+            state: IncidentState::Open { within_since: None },
+            judged_at: at,
+            notified: true,
+            notification_deferred: false,
+            deferred_by_quiet_hours: false,
+            held_by_quiet_since: None,
+            outlasts_quiet_hours: false,
+            suppressed_until: None,
+            last_reminder_at: at,
+            last_event_at: None,
+            events: 0,
+            evidence,
+            worst: None,
+            lost_since: None,
+            problem: None,
+            again: None,
+            recovered_at: None,
+            closed_by: None,
+            closed_as: None,
+            server_number: None,
+            acknowledged: None,
+        }
+    }
+
     /// Returns what it concerns.
     pub fn subject(&self) -> Subject<'_> {
         Subject::new(&self.server, self.stream.as_ref(), self.tag.as_ref())

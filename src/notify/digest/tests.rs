@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    BlindEvidence, DAY, Evidence, IncidentState, Judgement, MINUTE, Rule, Severity,
+    BlindEvidence, DAY, Evidence, IncidentState, Judgement, MINUTE, Rule, ServerName, Severity,
     SilenceEvidence, Step, StreamKey,
 };
 
@@ -88,43 +88,23 @@ fn news_of_many_servers_is_a_line_for_each_kind() {
 
 fn blind(server: usize, state: IncidentState) -> Incident {
     let at = Timestamp::from_secs(1_700_000_000);
+    let evidence = Evidence::Blind(BlindEvidence {
+        since: at,
+        cycles: 2,
+        reason: "HTTP 503".to_owned(),
+        ..BlindEvidence::default()
+    });
+    let (id, server) = (format!("id{server}"), format!("client-{server}"));
     Incident {
-        id: format!("id{server}"),
-        server: format!("client-{server}").as_str().into(),
-        stream: None,
-        tag: None,
-        rule: Rule::Blind,
-        severity: Severity::Warn,
-        opened_at: at,
-        first_opened_at: None,
         state,
-        judged_at: at,
-        notified: true,
-        notification_deferred: false,
-        deferred_by_quiet_hours: false,
-        held_by_quiet_since: None,
-        outlasts_quiet_hours: false,
-        suppressed_until: None,
-        last_reminder_at: at,
-        last_event_at: None,
-        events: 0,
-        evidence: Evidence::Blind(BlindEvidence {
-            since: at,
-            cycles: 2,
-            reason: "HTTP 503".to_owned(),
-            token: false,
-            limited: false,
-            token_place: None,
-        }),
-        worst: None,
-        lost_since: None,
-        problem: None,
-        again: None,
-        recovered_at: None,
-        closed_by: None,
-        closed_as: None,
-        server_number: None,
-        acknowledged: None,
+        ..Incident::opened(
+            id,
+            ServerName(server),
+            Rule::Blind,
+            Severity::Warn,
+            at,
+            evidence,
+        )
     }
 }
 
@@ -247,7 +227,7 @@ fn stop(alone: Option<usize>) -> Incident {
         id: alone.map_or("together".to_owned(), |n| format!("alone{n}")),
         server: match alone {
             Some(n) => format!("client-{n}").as_str().into(),
-            None => crate::model::ServerName::ALL_SERVERS.into(),
+            None => ServerName::ALL_SERVERS.into(),
         },
         stream: alone.map(|_| "outbound".into()),
         rule: Rule::SendSilence,

@@ -65,39 +65,24 @@ pub(crate) fn courses() -> Vec<Course> {
 
 impl Plan<'_> {
     fn incident(&self) -> Incident {
+        let evidence = &self.evidence[0];
+        let (id, server) = (self.id.to_owned(), "shop".into());
         Incident {
-            id: self.id.to_owned(),
-            server: "shop".into(),
             stream: self.stream.map(Into::into),
-            tag: None,
-            rule: self.rule,
-            severity: self.severity,
-            opened_at: self.opened_at,
-            first_opened_at: None,
-            state: IncidentState::Open { within_since: None },
-            judged_at: self.opened_at,
-            notified: true,
-            notification_deferred: false,
-            deferred_by_quiet_hours: false,
-            held_by_quiet_since: None,
-            outlasts_quiet_hours: false,
-            suppressed_until: None,
-            last_reminder_at: self.opened_at,
-            last_event_at: None,
-            events: match &self.evidence[0] {
+            events: match evidence {
                 Evidence::Events { times, .. } => times.len() as u64,
                 _ => 0,
             },
-            evidence: self.evidence[0].clone(),
-            worst: Some(self.evidence[0].clone()),
-            lost_since: None,
-            problem: None,
-            again: None,
-            recovered_at: None,
-            closed_by: None,
-            closed_as: None,
+            worst: Some(evidence.clone()),
             server_number: Some(9_708_911),
-            acknowledged: None,
+            ..Incident::opened(
+                id,
+                server,
+                self.rule,
+                self.severity,
+                self.opened_at,
+                evidence.clone(),
+            )
         }
     }
 

@@ -8,43 +8,16 @@ use crate::store::{CycleCommit, Database};
 use super::{T0, at, message, poll, shop, span};
 
 pub(super) fn incident(id: &str, rule: Rule, opened_at: Timestamp) -> Incident {
+    let evidence = Evidence::Blind(BlindEvidence {
+        since: opened_at,
+        cycles: 2,
+        reason: "HTTP 503".to_owned(),
+        ..BlindEvidence::default()
+    });
+    let (id, warn) = (id.to_owned(), Severity::Warn);
     Incident {
-        id: id.to_owned(),
-        server: shop(),
         stream: (!rule.is_of_server()).then(super::outbound),
-        tag: None,
-        rule,
-        severity: Severity::Warn,
-        opened_at,
-        first_opened_at: None,
-        state: IncidentState::Open { within_since: None },
-        judged_at: opened_at,
-        notified: true,
-        notification_deferred: false,
-        deferred_by_quiet_hours: false,
-        held_by_quiet_since: None,
-        outlasts_quiet_hours: false,
-        suppressed_until: None,
-        last_reminder_at: opened_at,
-        last_event_at: None,
-        events: 0,
-        evidence: Evidence::Blind(BlindEvidence {
-            since: opened_at,
-            cycles: 2,
-            reason: "HTTP 503".to_owned(),
-            token: false,
-            limited: false,
-            token_place: None,
-        }),
-        worst: None,
-        lost_since: None,
-        problem: None,
-        again: None,
-        recovered_at: None,
-        closed_by: None,
-        closed_as: None,
-        server_number: None,
-        acknowledged: None,
+        ..Incident::opened(id, shop(), rule, warn, opened_at, evidence)
     }
 }
 
