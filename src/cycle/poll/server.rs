@@ -1,5 +1,6 @@
 //! Polls one server: its streams, new mail, old history, the delivery sample. A failing stream stops no other.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,9 +135,15 @@ async fn read_server(
     let backfill_deadline = Instant::now() + context.config.postmark.backfill_time;
     backfill_streams(reader, &streams, history, backfill_deadline).await?;
     // On a first start, the newest hours are part of the history: the poll is complete only if they were read.
-    if first_start == reader.now && reader.errors.blocking.is_empty() {
-        let uncovered = uncovered_reasons(reader, &streams).await?;
-        reader.errors.blocking.extend(uncovered);
+    if first_start == reader.now
+        && reader.errors.blocking.is_empty()
+        && let Some(what) = find_uncovered(reader, &streams).await?
+    {
+        let mut reasons = mem::take(&mut reader.errors.warnings);
+        if reasons.is_empty() {
+            reasons.push(format!("{what} could not be read"));
+        }
+        reader.errors.blocking = reasons;
     }
     sample_deliveries(reader, &streams).await?;
     check_addresses(reader, &streams, &server.operator_addresses).await?;
@@ -277,25 +284,20 @@ fn polls_due(schedule: &Schedule, previous_state: &ServerState, now: Timestamp) 
     due.len().max(1)
 }
 
-/// Returns why streams are not covered up to the present, a line each; nothing where they are.
-async fn uncovered_reasons(
+/// Returns what is not covered up to the present, such as `messages of shop/outbound`; `None` where all is.
+async fn find_uncovered(
     reader: &ServerReader<'_>,
     streams: &[StreamId],
-) -> Result<Vec<String>, store::Error> {
+) -> Result<Option<String>, store::Error> {
     for kind in Kind::ALL {
         for stream in streams {
             if reader.coverage(stream, kind).await?.end() < Some(reader.now) {
-                let warnings = &reader.errors.warnings;
-                return Ok(if warnings.is_empty() {
-                    let (kind, server) = (kind.name(), reader.server);
-                    vec![format!("{kind} of {server}/{stream} could not be read")]
-                } else {
-                    warnings.clone()
-                });
+                let (kind, server) = (kind.name(), reader.server);
+                return Ok(Some(format!("{kind} of {server}/{stream}")));
             }
         }
     }
-    Ok(Vec::new())
+    Ok(None)
 }
 
 #[cfg(test)]
