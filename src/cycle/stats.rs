@@ -8,7 +8,7 @@ use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
 use crate::detect::{
-    self, Silence, chance_breaches, sample_outcome, undelivered, unsampled, usual_delivered_share,
+    self, Silence, chance_breaches, sample_outcome, undelivered, usual_delivered_share,
 };
 use crate::evaluate::known_losses;
 use crate::model::{
@@ -18,7 +18,7 @@ use crate::model::{
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Database, Store};
 
-use delivered::{SentMail, is_below};
+use delivered::{SentMail, WeighedSample, is_below};
 
 /// Weeks that a day is compared with.
 const WEEKS_COMPARED: u32 = 4;
@@ -85,10 +85,10 @@ impl StreamStats {
         let (delivered, delivered_range) = if is_delivered_exact {
             (Some(proven), Some((proven, proven)))
         } else if outcome.settled() > 0 {
-            let unknown = history.sent_in(&unsampled(history, span));
+            let weighed = WeighedSample::from_history(history, span);
             (
-                Some(mail.delivered(outcome)).filter(|_| unknown == 0),
-                Some(mail.delivered_range(outcome, unknown)),
+                Some(mail.delivered(&weighed)).filter(|_| weighed.unknown == 0),
+                Some(mail.delivered_range(&weighed)),
             )
         } else {
             (None, None)
@@ -185,10 +185,10 @@ pub(crate) fn delivered_of(history: &History, span: Span, until: Timestamp, sent
         0 => outcome.bounced,
         _ => 0,
     };
-    mail.delivered(SampleOutcome {
+    mail.delivered(&WeighedSample::even(SampleOutcome {
         unlisted,
         ..outcome
-    })
+    }))
 }
 
 /// Returns what is known of one stream and its tags, exact in `span` and in the same span a week before.

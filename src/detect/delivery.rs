@@ -11,6 +11,7 @@
 //! that is known. [`share`] tells a part of the mail that is lost.
 
 mod outcome;
+mod parts;
 mod run;
 mod share;
 
@@ -95,7 +96,8 @@ enum DeliveryState {
 }
 
 use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
-pub use outcome::{is_suspicious, sample_outcome, undelivered, unsampled, usual_delivered_share};
+pub use outcome::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
+pub use parts::{SampledPart, sampled_parts};
 use run::{delivered_again, partial_bounced_share};
 use share::{PRIOR_LOSS, Standing, UsualLoss};
 

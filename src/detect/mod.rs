@@ -45,7 +45,9 @@ pub use address_check::{is_check_due, latest_check};
 pub use budget::budget_series;
 pub use canary::evaluate_canary;
 use delivery::DeliveryModel;
-pub use delivery::{is_suspicious, sample_outcome, undelivered, unsampled, usual_delivered_share};
+pub use delivery::{
+    SampledPart, is_suspicious, sample_outcome, sampled_parts, undelivered, usual_delivered_share,
+};
 pub use dns::evaluate_dns;
 #[cfg(feature = "doctor")]
 pub use dns::{accept_broken, is_lookup_due, is_senders_due, join_answer};

@@ -175,6 +175,20 @@ impl SampleOutcome {
     }
 }
 
+impl std::ops::Add for SampleOutcome {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered + other.delivered,
+            partly: self.partly + other.partly,
+            bounced: self.bounced + other.bounced,
+            unlisted: self.unlisted + other.unlisted,
+            without_news: self.without_news + other.without_news,
+        }
+    }
+}
+
 /// The share of mail that is usually delivered.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UsualDelivery {

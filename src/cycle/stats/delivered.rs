@@ -1,7 +1,9 @@
 //! How many of the messages of a span were delivered, as far as the sample says.
 
-use crate::detect::interval::clopper_pearson;
-use crate::detect::sample_outcome;
+use std::collections::HashSet;
+
+use crate::detect::interval::{StratifiedShare, Stratum, clopper_pearson, stratified};
+use crate::detect::{SampledPart, sample_outcome, sampled_parts};
 use crate::model::{BounceClass, Coverage, DAY, History, SampleOutcome, SampledMessage, Span};
 
 /// The level of the interval of an estimate.
@@ -46,26 +48,26 @@ impl SentMail {
     }
 
     /// Returns how many were delivered to any recipient. Where the sample says nothing of the rest, nothing speaks against it.
-    pub(crate) fn delivered(self, sample: SampleOutcome) -> u64 {
-        let share = |(delivered, known): (u64, u64)| delivered as f64 / known as f64;
-        let rest = of_rest(sample).map_or(1.0, share);
+    pub(crate) fn delivered(self, sample: &WeighedSample) -> u64 {
+        let share = |of: StratifiedShare| of.share;
+        let rest = sample.of_rest().map_or(1.0, share);
         let failed = self.of_failed(sample).map(share);
         self.sum(rest, failed)
     }
 
-    /// Returns the 95% interval of the same, where the sample does not stand for `unknown` of the messages: none of them may be
-    /// delivered, or all.
-    pub(crate) fn delivered_range(self, sample: SampleOutcome, unknown: u64) -> (u64, u64) {
+    /// Returns the 95% interval of the same. Of the messages for which the sample does not stand none may be delivered, or all.
+    pub(crate) fn delivered_range(self, sample: &WeighedSample) -> (u64, u64) {
         let (low, high) = self.sampled_range(sample);
+        let unknown = sample.unknown;
         let known = self.sent.saturating_sub(unknown) as f64 / self.sent.max(1) as f64;
         let of_known = |delivered: u64| (delivered as f64 * known).round() as u64;
         (of_known(low), (of_known(high) + unknown).min(self.sent))
     }
 
     /// Returns the same where the sample stands for all of the messages.
-    fn sampled_range(self, sample: SampleOutcome) -> (u64, u64) {
-        let range = |(delivered, known)| clopper_pearson(delivered, known, STATED_CONFIDENCE);
-        let (low, high) = of_rest(sample).map_or((0.0, 1.0), range);
+    fn sampled_range(self, sample: &WeighedSample) -> (u64, u64) {
+        let range = |of: StratifiedShare| of.interval;
+        let (low, high) = sample.of_rest().map_or((0.0, 1.0), range);
         let failed = self.of_failed(sample).map(range);
         (
             self.sum(low, failed.map(|(low, _)| low)),
@@ -83,12 +85,12 @@ impl SentMail {
         (sum.round() as u64).min(self.sent)
     }
 
-    /// Returns how many of the sampled messages that a bounce names were delivered, to other recipients, and how many there are; `None`
-    /// where there are none, or each message has one recipient and bounced as a whole.
-    fn of_failed(self, sample: SampleOutcome) -> Option<(u64, u64)> {
-        let known = sample.bounced - sample.unlisted + sample.partly;
-        let may_be_partly = sample.partly > 0 || self.recipients_per_message() >= MANY_RECIPIENTS;
-        (known > 0 && may_be_partly).then_some((sample.partly, known))
+    /// Returns the share of the messages that a bounce names that was delivered, to other recipients; `None` where none of them is
+    /// sampled, or each message has one recipient and bounced as a whole.
+    fn of_failed(self, sample: &WeighedSample) -> Option<StratifiedShare> {
+        let is_partly = sample.parts.iter().any(|part| part.outcome.partly > 0);
+        let may_be_partly = is_partly || self.recipients_per_message() >= MANY_RECIPIENTS;
+        sample.of_failed().filter(|_| may_be_partly)
     }
 
     /// Returns how many messages bounced for all of their recipients, by the number of these alone.
@@ -108,32 +110,139 @@ impl SentMail {
     }
 }
 
-/// Returns how many of the sampled messages that no bounce of the list names were delivered, and how many of them have a known fate; `None`
-/// of none.
-fn of_rest(sample: SampleOutcome) -> Option<(u64, u64)> {
-    let delivered = sample.delivered - sample.partly;
-    let known = delivered + sample.without_news + sample.unlisted;
-    (known > 0).then_some((delivered, known))
+/// What became of the sampled mail of a span, and for how much of the mail it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct WeighedSample {
+    parts: Vec<WeighedPart>,
+    /// Messages of hours of which the sample says nothing.
+    pub unknown: u64,
+}
+
+/// A part of the span for which its sample stands alone.
+#[derive(Clone, Copy, Debug)]
+struct WeighedPart {
+    /// Messages sent, and those of them that the list of bounces names.
+    sent: u64,
+    failed: u64,
+    outcome: SampleOutcome,
+}
+
+impl WeighedSample {
+    /// Returns what the sample says of `span`, each of its parts weighed by what was sent in it.
+    pub(crate) fn from_history(history: &History, span: Span) -> Self {
+        let (parts, unknown) = sampled_parts(history, span);
+        let events = history.bounce_events_in(span).iter();
+        let failures = events.filter(|event| event.class.is_failure());
+        let failures: Vec<_> = failures
+            .filter_map(|event| Some((event.sent_at?, event.message.as_str())))
+            .collect();
+        if parts.is_empty() {
+            return Self {
+                unknown,
+                ..Self::even(sample_outcome(&history.sampled, span))
+            };
+        }
+        let weigh = |part: SampledPart| {
+            let within = failures.iter().filter(|(at, _)| part.times.contains(*at));
+            let failed: HashSet<&str> = within.map(|(_, message)| *message).collect();
+            WeighedPart {
+                sent: part.sent,
+                failed: failed.len() as u64,
+                outcome: part.outcome,
+            }
+        };
+        Self {
+            parts: parts.into_iter().map(weigh).collect(),
+            unknown,
+        }
+    }
+
+    /// Returns a sample that stands for all of the mail alike.
+    pub(crate) fn even(outcome: SampleOutcome) -> Self {
+        let part = WeighedPart {
+            sent: 0,
+            failed: 0,
+            outcome,
+        };
+        Self {
+            parts: vec![part],
+            unknown: 0,
+        }
+    }
+
+    /// Returns the share of the mail that was delivered, with the interval of level `confidence`, bounced or not; `None` where nothing is
+    /// known.
+    fn share(&self, confidence: f64) -> Option<StratifiedShare> {
+        let stratum = |part: &WeighedPart| Stratum {
+            weight: part.sent.max(part.outcome.settled()) as f64,
+            part: part.outcome.delivered,
+            whole: part.outcome.settled(),
+        };
+        self.stratified(stratum, confidence)
+    }
+
+    /// Returns the share delivered of the messages that no bounce of the list names; `None` where none of them has a known fate.
+    fn of_rest(&self) -> Option<StratifiedShare> {
+        let stratum = |of: &WeighedPart| {
+            let delivered = of.outcome.delivered - of.outcome.partly;
+            let known = delivered + of.outcome.without_news + of.outcome.unlisted;
+            Stratum {
+                weight: of.sent.saturating_sub(of.failed).max(known) as f64,
+                part: delivered,
+                whole: known,
+            }
+        };
+        self.stratified(stratum, STATED_CONFIDENCE)
+    }
+
+    /// Returns the share delivered, to other recipients, of those that a bounce names.
+    fn of_failed(&self) -> Option<StratifiedShare> {
+        let stratum = |of: &WeighedPart| {
+            let known = of.outcome.bounced - of.outcome.unlisted + of.outcome.partly;
+            Stratum {
+                weight: of.failed.max(known) as f64,
+                part: of.outcome.partly,
+                whole: known,
+            }
+        };
+        self.stratified(stratum, STATED_CONFIDENCE)
+    }
+
+    fn stratified(
+        &self,
+        stratum: impl Fn(&WeighedPart) -> Stratum,
+        confidence: f64,
+    ) -> Option<StratifiedShare> {
+        let strata: Vec<Stratum> = self.parts.iter().map(stratum).collect();
+        stratified(&strata, confidence)
+    }
 }
 
 /// Returns whether the sample of `period`, or of the days up to its end, says that less than the `usual` share of the mail was delivered.
 /// Mail of `losses`, which incidents told of, is left out of the days before.
 pub(super) fn is_below(history: &History, losses: &[Span], period: Span, usual: f64) -> bool {
-    let sample = sample_outcome(&history.sampled, period);
-    let below = |sample: SampleOutcome, share: f64, level: f64| {
-        let settled = sample.settled();
-        settled > 0 && clopper_pearson(sample.delivered, settled, level).1 < share
+    let sample = WeighedSample::from_history(history, period);
+    let Some(day) = sample.share(LOSS_CONFIDENCE) else {
+        return false;
     };
-    let seems_below = (sample.delivered as f64) < (usual - MIN_LOSS) * sample.settled() as f64;
-    if !seems_below || below(sample, usual - MIN_LOSS, LOSS_CONFIDENCE) {
+    let seems_below = day.share < usual - MIN_LOSS;
+    if !seems_below || day.interval.1 < usual - MIN_LOSS {
         return seems_below;
     }
+    let is_any_loss = |of: StratifiedShare| of.interval.1 < usual;
+    if sample.share(ANY_LOSS_CONFIDENCE).is_some_and(is_any_loss) {
+        return true;
+    }
+    let below = |sample: SampleOutcome| {
+        let settled = sample.settled();
+        settled > 0 && clopper_pearson(sample.delivered, settled, ANY_LOSS_CONFIDENCE).1 < usual
+    };
     let told = Coverage::from_spans(losses.iter().copied());
     let untold =
         |mail: &&SampledMessage| period.contains(mail.sent_at) || !told.contains(mail.sent_at);
     let untold: Vec<SampledMessage> = history.sampled.iter().filter(untold).copied().collect();
-    (0..MAX_LOSS_DAYS).any(|before| {
+    (1..MAX_LOSS_DAYS).any(|before| {
         let days = Span::new(period.from - DAY * before, period.until);
-        below(sample_outcome(&untold, days), usual, ANY_LOSS_CONFIDENCE)
+        below(sample_outcome(&untold, days))
     })
 }

@@ -36,19 +36,24 @@ pub fn is_suspicious(sampled: &[SampledMessage], at: Timestamp) -> bool {
 
 /// Returns what became of the sampled mail sent in `span`, as known at its end.
 pub fn sample_outcome(sampled: &[SampledMessage], span: Span) -> SampleOutcome {
+    outcome_of(within(sampled, span), span.until)
+}
+
+/// Returns what became of `sampled`, as known at `at`.
+pub(super) fn outcome_of(sampled: &[SampledMessage], at: Timestamp) -> SampleOutcome {
     let mut outcome = SampleOutcome::default();
-    for mail in within(sampled, span) {
-        match state_at(mail, span.until) {
+    for mail in sampled {
+        match state_at(mail, at) {
             Delivered => {
                 outcome.delivered += 1;
-                let has_bounced = mail.bounced_at.is_some_and(|at| at <= span.until);
+                let has_bounced = mail.bounced_at.is_some_and(|bounced_at| bounced_at <= at);
                 outcome.partly += u64::from(has_bounced);
             }
             Bounced => {
                 outcome.bounced += 1;
                 outcome.unlisted += u64::from(mail.bounce.is_none());
             }
-            state if is_lost(state) && has_bounced(mail, state, span.until) => outcome.bounced += 1,
+            state if is_lost(state) && has_bounced(mail, state, at) => outcome.bounced += 1,
             state if is_lost(state) => outcome.without_news += 1,
             Pending(_) | Unchecked => {}
         }
@@ -56,17 +61,19 @@ pub fn sample_outcome(sampled: &[SampledMessage], span: Span) -> SampleOutcome {
     outcome
 }
 
+/// Returns whether it has a fate, or is so old that it should have one.
+pub(super) fn is_known(state: DeliveryState) -> bool {
+    matches!(state, Delivered | Bounced) || is_lost(state)
+}
+
 /// Returns the parts of `span` since the first start of which the sample says nothing: hours in a row with far more mail than is sent for
 /// each sampled message. What is left out by the chance of the draw is less.
-pub fn unsampled(history: &History, span: Span) -> Vec<Span> {
+pub(super) fn unsampled(history: &History, span: Span) -> Vec<Span> {
     // What was sent before the first start was never to be sampled: the time after it stands for it.
     let begin = history.installed_at.unwrap_or(span.from).max(span.from);
     let span = Span::new(begin, span.until);
     let sampled = within(&history.sampled, span).iter();
-    let known = sampled.filter(|mail| match state_at(mail, span.until) {
-        Delivered | Bounced => true,
-        state => is_lost(state),
-    });
+    let known = sampled.filter(|mail| is_known(state_at(mail, span.until)));
     let known: Vec<Timestamp> = known.map(|mail| mail.sent_at).collect();
     let sent_per_known = history.sent.count(span) as f64 / known.len().max(1) as f64;
     let begins = std::iter::once(span.from).chain(known.iter().copied());

@@ -9,6 +9,8 @@ use crate::text::format::{approx_percent, count, percent, plural};
 const LOW_FACTOR: f64 = 0.5;
 /// A day with more than this multiple of the fullest is unusual.
 const HIGH_FACTOR: f64 = 3.0;
+/// Where the share of the sample differs from that of the mail by as much, the mail was drawn from unevenly: the sample's own is not told.
+const MIN_UNEVEN: f64 = 0.05;
 /// Fewer messages make no usual volume.
 const MIN_USUAL_SENT: u64 = 20;
 
@@ -110,11 +112,23 @@ fn share_lost(stream: &StreamDay) -> Option<String> {
     let usual = stream.usual_delivered?;
     let (delivered, settled) = (stream.sample.delivered, stream.sample.settled());
     let usual = usual_share(usual.share, usual.is_own);
+    let of_sample = delivered as f64 / settled.max(1) as f64;
+    if let Some(delivered) = stream.delivered {
+        let of_mail = delivered as f64 / stream.sent.max(1) as f64;
+        if (of_mail - of_sample).abs() >= MIN_UNEVEN {
+            return Some(format!(
+                "about {} of {} were delivered ({}), {usual}",
+                count(delivered),
+                plural(stream.sent, "message"),
+                approx_percent(of_mail)
+            ));
+        }
+    }
     Some(format!(
         "{} of {} were delivered ({}), {usual}",
         count(delivered),
         plural(settled, "sampled message"),
-        approx_percent(delivered as f64 / settled.max(1) as f64)
+        approx_percent(of_sample)
     ))
 }
 
