@@ -7,7 +7,7 @@ use crate::notify::context::{context_lines, problem_span, resolved_lines};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::runbook::next_step;
-use crate::notify::{Level, Message};
+use crate::notify::{Level, Message, headline_with_end};
 use crate::text::format::{format_time, short_time};
 
 /// How messages are worded.
@@ -30,12 +30,12 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
         return Message::new(Level::Resolved, &headline, lines, &footer);
     }
     let level = Level::from(incident.severity);
-    let headline = format!(
-        "{}{location}: {}{}",
+    let what = format!(
+        "{}{location}: {}",
         step_prefix(transition.step),
-        describe_open_at(incident, transition.at, style),
-        day_suffix(transition)
+        describe_open_at(incident, transition.at, style)
     );
+    let headline = headline_with_end(&what, &day_suffix(transition));
     let mut lines = context_lines(incident, transition.at, style);
     lines.push(format!("→ {}", next_step(incident)));
     Message::new(level, &headline, lines, &footer)

@@ -35,6 +35,8 @@ const MAX_DOMAINS: usize = 3;
 const MAX_DOMAIN_CHARS: usize = 60;
 /// Of a time that was judged no later than this ago it may be said that nothing happened since.
 const MAX_UNJUDGED: Duration = Duration::from_secs(2 * 3600);
+/// What is said of a rate's window after which nothing happened.
+pub(crate) const NONE_SINCE: &str = ", none since";
 /// The maximum number of addresses that a line names.
 const MAX_ADDRESSES: usize = 3;
 
@@ -244,7 +246,7 @@ fn describe_rate(incident: &Incident, rate: &RateEvidence, at: Timestamp, style:
     if let Some(until) = rate.until.filter(|_| rate.is_over_by(at)) {
         let window = Span::before(until, rate.window);
         let since = match has_none_since(incident, rate, at) {
-            true => ", none since",
+            true => NONE_SINCE,
             false => "",
         };
         return format!(

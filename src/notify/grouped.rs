@@ -9,7 +9,7 @@ use crate::notify::context::{joint_problem_span, split_remedy};
 use crate::notify::describe::{describe_open_at, describe_resolved, group_phrase, recovery_phrase};
 use crate::notify::location::location;
 use crate::notify::runbook::{advice, is_token};
-use crate::notify::{Level, MAX_LINE, Message};
+use crate::notify::{Level, MAX_LINE, Message, headline_with_end};
 use crate::text::format::{format_duration, format_time, plural, short_range, short_time};
 
 /// The maximum number of lines with names in one message.
@@ -39,13 +39,13 @@ pub fn grouped_messages(steps: &[&Transition], style: Style) -> Vec<Message> {
     } else {
         Level::from(incident.severity)
     };
-    let headline = format!(
-        "{}{}: {}{}",
+    let what = format!(
+        "{}{}: {}",
         step_prefix(first.step),
         plural(steps.len() as u64, noun(steps)),
-        headline_phrase(first, steps),
-        day_suffix(first)
+        headline_phrase(first, steps)
     );
+    let headline = headline_with_end(&what, &day_suffix(first));
     let footer = |lines: &[String]| {
         let is_named = |step: &&&Transition| lines.iter().any(|l| l.contains(&step.incident.id));
         let named = steps.iter().find(is_named).unwrap_or(first);

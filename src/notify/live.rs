@@ -11,7 +11,7 @@ use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::grouped::{by_reason, group_advice, headline_phrase, name_lines, noun};
 use crate::notify::location::location;
 use crate::notify::runbook::next_step;
-use crate::notify::{Level, Message};
+use crate::notify::{Level, Message, headline_with_end};
 use crate::text::format::{format_duration, format_time, plural, short_time};
 
 /// The maximum number of steps that a course names; of a longer one the first and the last.
@@ -30,7 +30,8 @@ pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) 
     let footer = footer(shown, style);
     if shown.step == Step::Resolved {
         let lasted = lasted(std::iter::once(incident));
-        let headline = format!("{place}: {}{lasted}", describe_resolved(incident));
+        let what = format!("{place}: {}", describe_resolved(incident));
+        let headline = headline_with_end(&what, &lasted);
         let lines = resolved_lines(incident, shown.at, style);
         let lines = lines.into_iter().chain(course);
         return Message::new(Level::Resolved, &headline, lines, &footer);
@@ -45,10 +46,8 @@ pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) 
         Step::Reminded => step_prefix(Step::Reminded),
         _ => "",
     };
-    let headline = format!(
-        "{still}{place}: {}{day}",
-        describe_open_at(incident, shown.at, style)
-    );
+    let what = describe_open_at(incident, shown.at, style);
+    let headline = headline_with_end(&format!("{still}{place}: {what}"), &day);
     let next = format!("→ {}", next_step(incident));
     let lines = context_lines(incident, shown.at, style).into_iter();
     let lines = lines

@@ -33,7 +33,7 @@ pub mod update;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::sanitize::{clean, truncate};
+use crate::text::sanitize::{clean, truncate, truncate_words};
 
 pub use level::Level;
 
@@ -70,6 +70,12 @@ pub struct Message {
     footer: String,
 }
 
+/// Returns a headline of `what` and `end`, such as `, day 2`, which stays whole where the former has to be cut.
+pub(crate) fn headline_with_end(what: &str, end: &str) -> String {
+    let room = MAX_HEADLINE.saturating_sub(end.chars().count());
+    format!("{}{end}", truncate_words(&clean(what), room))
+}
+
 impl Message {
     /// Returns a message of these texts, cleaned and cut to the limits of this room.
     ///
@@ -81,7 +87,7 @@ impl Message {
         lines: impl IntoIterator<Item = String>,
         footer: &str,
     ) -> Self {
-        let headline = truncate(&clean(headline), MAX_HEADLINE);
+        let headline = truncate_words(&clean(headline), MAX_HEADLINE);
         Self {
             level,
             headline: if headline.is_empty() {

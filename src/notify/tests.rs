@@ -116,6 +116,36 @@ fn an_outbox_row_of_an_older_version_is_still_told() {
     assert!(old("info", "catch-up").starts_with("catch-up\n"));
 }
 
+#[test]
+fn a_first_line_that_is_too_long_is_cut_between_words_and_keeps_its_day() {
+    let mut step = course_of(Rule::DeliveryDrop).step("opened").clone();
+    let opened_at = step.incident.opened_at;
+    step.step = Step::Reminded;
+    step.at = opened_at + HOUR * 30;
+    step.incident.judged_at = step.at;
+    step.incident.stream = Some("a-stream-with-a-long-name-of-its-own".into());
+    step.incident.again = Some(DeliveredSince {
+        since: opened_at + HOUR * 25,
+        sampled: 5,
+        delivered: 5,
+    });
+    let steps = [&step];
+    let live = live::live_message(&steps, &step, STYLE);
+    for message in [alert(&step, STYLE), live] {
+        let headline = message.headline();
+        assert!(headline.ends_with("…, day 2"), "{headline}");
+        assert!(headline.chars().count() <= MAX_HEADLINE);
+        let cut = headline.trim_end_matches("…, day 2");
+        let whole = format!(
+            "still {}: {}",
+            location::location(&step.incident),
+            describe::describe_open_at(&step.incident, step.at, STYLE)
+        );
+        let rest = whole.strip_prefix(cut).expect("its beginning");
+        assert!(rest.starts_with([' ', ',', ';']), "{rest}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_message_is_within_its_limits_and_is_read_as_it_was_written(

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// The end of a text that was cut.
 const ELLIPSIS: char = '…';
+/// A cut leaves out no more than so many bytes to end with a whole word.
+const MAX_WORD: usize = 20;
 
 /// The replacement of an address, or of the part of one, that is hidden.
 const MASK: &str = "***";
@@ -71,6 +73,26 @@ fn visible_json(json: &str) -> String {
 /// Returns `text` in at most `max_chars` characters; a cut text ends in `…`.
 pub fn truncate(text: &str, max_chars: usize) -> String {
     truncate_by(text, max_chars, |_| 1)
+}
+
+/// As [`truncate`], but between two words where there are any.
+pub fn truncate_words(text: &str, max_chars: usize) -> String {
+    let cut = truncate(text, max_chars);
+    let kept = cut.strip_suffix(ELLIPSIS).unwrap_or(&cut);
+    let is_in_word = cut != text
+        && text
+            .get(kept.len()..)
+            .and_then(|rest| rest.chars().next())
+            .is_some_and(|next| !next.is_whitespace());
+    match kept.rfind(char::is_whitespace) {
+        // A long word is rather cut than left out.
+        Some(end) if is_in_word && kept.len() - end <= MAX_WORD => {
+            let words = kept.get(..end).unwrap_or_default();
+            let words = words.trim_end_matches([' ', ',', ';', ':', '·', '→']);
+            format!("{words}{ELLIPSIS}")
+        }
+        _ => cut,
+    }
 }
 
 /// As [`truncate`], where a character takes as much room as `cost` says. The `…` is counted as well; where not even

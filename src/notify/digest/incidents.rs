@@ -8,7 +8,7 @@ use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_course;
 use crate::notify::context::{joint_problem_span, problem_span, worst_phrase};
-use crate::notify::describe::{describe_open_at, problem_name};
+use crate::notify::describe::{NONE_SINCE, describe_open_at, problem_name};
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
 use crate::text::elide::elide;
@@ -115,12 +115,19 @@ pub(crate) fn open_lines(data: &Day, now: Timestamp, style: Style) -> Vec<String
 fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
     let by = incident.acknowledged.as_ref().map(|a| person(&a.by));
     let by = by.map_or_else(String::new, |by| format!(" · acknowledged by {by}"));
+    let what = describe_open_at(incident, now, style);
+    // Its window has its times, and "none since · since" reads like a slip.
+    let since = match what.ends_with(NONE_SINCE) {
+        true => String::new(),
+        false => {
+            let from = short_time(problem_span(incident).from, now, style.zone);
+            format!(" · since {from}")
+        }
+    };
     format!(
-        "{} {}: {} · since {} · {}{by}",
+        "{} {}: {what}{since} · {}{by}",
         Level::from(incident.severity).sign(),
         location(incident),
-        describe_open_at(incident, now, style),
-        short_time(problem_span(incident).from, now, style.zone),
         incident.id
     )
 }

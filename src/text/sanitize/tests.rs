@@ -47,6 +47,23 @@ fn a_cut_text_says_so_and_fits() {
 }
 
 #[test]
+fn a_text_is_cut_between_words_where_it_has_some() {
+    assert_eq!(truncate_words("to be confirmed", 15), "to be confirmed");
+    assert_eq!(truncate_words("to be confirmed", 14), "to be…");
+    assert_eq!(truncate_words("back; to be confirmed", 20), "back; to be…");
+    assert_eq!(
+        truncate_words("back to normal; later", 18),
+        "back to normal…"
+    );
+    assert_eq!(truncate_words("ab cd", 4), "ab…");
+    // A long word is rather cut than left out.
+    let long = "a 1234567890123456789012345";
+    assert_eq!(truncate_words(long, 24), "a 123456789012345678901…");
+    assert_eq!(truncate_words("unbroken", 4), "unb…");
+    assert_eq!(truncate_words("ab", 0), "");
+}
+
+#[test]
 fn a_cut_counts_what_the_caller_counts() {
     assert_eq!(
         truncate_by("&&&&", 11, |c| if c == '&' { 5 } else { 1 }),
