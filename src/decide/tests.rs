@@ -365,6 +365,7 @@ fn proof(sent: Option<Timestamp>, verdict: Verdict) -> Finding {
             queued: 0,
             since: None,
             newest_lost: None,
+            newest_late: None,
             again: None,
             last_proven_sent: sent,
             last_delivered: sent,
@@ -607,6 +608,20 @@ fn mail_was_lost_until_the_last_message_that_did_not_arrive_was_sent() {
     assert_eq!(steps[0].step, Step::Resolved);
     assert_eq!(incident.problem, Some(Span::new(at(0), at(2))));
     assert_eq!(incident.again, Some(again));
+    // What was sent in it and came at its end had waited, too.
+    for (late, until) in [(3, 3), (1, 2)] {
+        let mut scene = Scene::new(false);
+        scene.at(at(2), vec![lost(1)]);
+        scene.at(at(3), vec![lost(2)]);
+        scene.at(at(5), vec![delivered()]);
+        let mut waited = delivered();
+        if let Evidence::Delivery(delivery) = &mut waited.evidence {
+            delivery.newest_late = Some(at(late));
+        }
+        let steps = scene.log.apply(&scene.policy, vec![waited], at(6));
+        let problem = steps[0].incident.problem;
+        assert_eq!(problem, Some(Span::new(at(0), at(until))));
+    }
     // A breach says that nothing is over.
     let mut scene = Scene::new(false);
     scene.at(at(2), vec![lost(1)]);

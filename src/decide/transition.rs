@@ -262,6 +262,13 @@ fn record_problem(incident: &mut Incident, finding: &Finding) {
         Verdict::Within | Verdict::Unknown => finding.evidence.delivered_again().or(incident.again),
     };
     if !is_breach && finding.verdict != Verdict::Unresolved {
+        // What was sent in it and came once it was over had waited, too.
+        let late = finding.evidence.newest_late();
+        if let (Some(problem), Some(late)) = (&mut incident.problem, late)
+            && problem.from <= late
+        {
+            problem.until = problem.until.max(late);
+        }
         return;
     }
     incident.problem = match (incident.problem, finding.evidence.problem()) {

@@ -61,6 +61,8 @@ const MIN_RUN_WITHOUT_NEWS: usize = 2;
 const MIN_DELIVERED: usize = 20;
 /// A message this old has usually been delivered, greylisting included.
 const DUE_AFTER: Duration = Duration::from_secs(45 * 60);
+/// Less of the mail that is delivered takes as long as what comes late.
+const LATE_SHARE: f64 = 0.05;
 /// Mail of this time says whether a part is lost.
 const LOSS_LOOKBACK: Duration = Duration::from_secs(7 * 86_400);
 /// Where less than this part of the usual share is delivered, a drop is a wake.
@@ -293,6 +295,8 @@ impl DeliveryModel {
         } else {
             Verdict::Within
         };
+        let comes_late = |took| self.late_share(took) < LATE_SHARE;
+        let (again, newest_late) = delivered_again(before, &run, at, comes_late);
         let evidence = Evidence::Delivery(DeliveryEvidence {
             unproven: run.len() as u64,
             bounced: bounced().count() as u64,
@@ -305,7 +309,8 @@ impl DeliveryModel {
                 .find(|(_, state)| is_overdue(*state))
                 .or(run.first())
                 .map(|(mail, _)| mail.sent_at),
-            again: delivered_again(before, &run, at),
+            newest_late,
+            again,
             last_proven_sent: before.last().map(|mail| mail.sent_at),
             last_delivered: history.last_delivered(at + MINUTE),
         });
@@ -319,7 +324,11 @@ impl DeliveryModel {
         recent: &[SampledMessage],
         at: Timestamp,
     ) -> Finding {
-        let Standing { loss, is_suspected } = self.standing(recent, at);
+        let Standing {
+            loss,
+            ended,
+            is_suspected,
+        } = self.standing(recent, at);
         let usual = self.usual_loss.delivered_share();
         let told = self.usual_loss.usual();
         // What is told when nothing is lost is the last day.
@@ -355,9 +364,11 @@ impl DeliveryModel {
                 .rev()
                 .find(|(_, state)| *state != Delivered)
                 .map(|(mail, _)| mail.sent_at),
-            again: loss
-                .filter(|loss| loss.is_ending)
-                .and_then(|loss| loss.again),
+            again: match loss {
+                Some(loss) => loss.again.filter(|_| loss.is_ending),
+                None => ended,
+            },
+            again_so_far: loss.and_then(|loss| loss.again.filter(|_| !loss.is_ending)),
             usual: told.share,
             usual_in_general: !told.is_own,
             bounced: bounced().count() as u64,

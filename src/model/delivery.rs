@@ -24,6 +24,9 @@ pub struct DeliveryEvidence {
     /// When the newest of them was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_lost: Option<Timestamp>,
+    /// Where the newest mail is delivered again: when the newest of the mail before it was sent that came late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_late: Option<Timestamp>,
     /// The newest mail, where it is delivered again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<DeliveredSince>,
@@ -48,6 +51,9 @@ pub struct DeliveryDropEvidence {
     /// The newest mail, where it speaks for the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<DeliveredSince>,
+    /// The newest of them, where it speaks for the end, but not enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_so_far: Option<DeliveredSince>,
     /// The share of the stream's mail that is usually delivered.
     pub usual: f64,
     /// Whether that is the share of mail in general, since the stream's own past does not say enough yet.
@@ -68,6 +74,18 @@ impl DeliveryDropEvidence {
             1.0
         } else {
             self.delivered as f64 / self.sampled as f64
+        }
+    }
+
+    /// Returns what it says of the mail before `again`, where that is the end of it.
+    #[must_use]
+    pub fn before(&self, again: DeliveredSince) -> Self {
+        let known = self.again_so_far.filter(|of| of.since == again.since);
+        let (sampled, delivered) = known.map_or((0, 0), |of| (of.sampled, of.delivered));
+        Self {
+            sampled: self.sampled.saturating_sub(sampled),
+            delivered: self.delivered.saturating_sub(delivered),
+            ..self.clone()
         }
     }
 

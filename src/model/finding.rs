@@ -402,6 +402,14 @@ impl Evidence {
         }
     }
 
+    /// Returns when the newest sampled message was sent that came late, before others that did not.
+    pub const fn newest_late(&self) -> Option<Timestamp> {
+        match self {
+            Self::Delivery(delivery) => delivery.newest_late,
+            _ => None,
+        }
+    }
+
     /// Returns what became of the newest sampled mail, where that is delivered again.
     pub const fn delivered_again(&self) -> Option<DeliveredSince> {
         match self {

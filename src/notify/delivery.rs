@@ -46,12 +46,14 @@ pub(super) fn describe_delivered_again(
         }
         _ => None,
     };
-    let problem = match problem {
-        Some(span) => format!(
+    let problem = match (problem, &incident.evidence) {
+        (Some(span), _) => format!(
             "no sampled message of {} was delivered",
             short_range(span, at, style.zone)
         ),
-        None => describe_at(incident, at, style),
+        // What was delivered again by then counts as that, not as a part of what was lost.
+        (None, Evidence::DeliveryDrop(drop)) => describe_delivery_drop(&drop.before(again)),
+        (None, _) => describe_at(incident, at, style),
     };
     format!(
         "{problem}; since {} {} of {} delivered, to be confirmed",

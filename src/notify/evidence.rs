@@ -21,8 +21,14 @@ pub(crate) fn evidence_lines(incident: &Incident, style: Style) -> Vec<String> {
         Evidence::Rate(rate) => rate_lines(incident.rule, rate, style),
         Evidence::Silence(silence) => silence_lines(silence, style),
         Evidence::Drop(drop) => drop_lines(drop, style),
-        Evidence::Delivery(delivery) => delivery_lines(delivery, style),
-        Evidence::DeliveryDrop(drop) => delivery_drop_lines(drop, style),
+        Evidence::Delivery(delivery) => {
+            let lines = delivery_lines(delivery, style).into_iter();
+            lines.chain(again_line(incident, style)).collect()
+        }
+        Evidence::DeliveryDrop(drop) => {
+            let lines = delivery_drop_lines(drop, style).into_iter();
+            lines.chain(again_line(incident, style)).collect()
+        }
         Evidence::Events { times, class, .. } => {
             let events = format!(
                 "{} in 24 h ({}), the newest {}",
@@ -272,6 +278,17 @@ fn delivery_lines(delivery: &DeliveryEvidence, style: Style) -> Vec<String> {
             format_time_or_never(delivery.last_delivered, style.zone)
         ),
     ]
+}
+
+/// Returns what became of the mail after it, where that is delivered again.
+fn again_line(incident: &Incident, style: Style) -> Option<String> {
+    let again = incident.again?;
+    Some(format!(
+        "Since {} {} of {} delivered",
+        format_time(again.since, style.zone),
+        count(again.delivered),
+        plural(again.sampled, "sampled message")
+    ))
 }
 
 /// Returns `about 2.3 times per year`, or `less than once in 42 years`.

@@ -260,6 +260,29 @@ fn mail_that_is_delivered_again_is_told_beside_what_was_lost() {
         headline(Rule::DeliverySilence),
         "shop/outbound: no sampled message of 08:00–09:00 was delivered; since 10:00 5 of 5 delivered, to be confirmed"
     );
+    // What arrived again before it was last seen to be lost is no part of that.
+    let mut step = course_of(Rule::DeliveryDrop).step("opened").clone();
+    let again = DeliveredSince {
+        since: step.incident.opened_at,
+        sampled: 5,
+        delivered: 5,
+    };
+    step.incident.again = Some(again);
+    if let Evidence::DeliveryDrop(drop) = &mut step.incident.evidence {
+        drop.again_so_far = Some(DeliveredSince {
+            sampled: 3,
+            delivered: 2,
+            ..again
+        });
+    }
+    let apart = "shop/outbound: 72 of 120 sampled messages were delivered (60%), usually 99%; since 11:00 5 of 5 delivered, to be confirmed";
+    assert_eq!(alert(&step, STYLE).headline(), apart);
+    let evidence = evidence::evidence_lines(&step.incident, STYLE);
+    let last = evidence.last().expect("a line");
+    assert_eq!(
+        last,
+        "Since Wed 4 Mar 11:00 5 of 5 sampled messages delivered"
+    );
     let over = |rule| told(rule, true).to_text();
     let text = over(Rule::DeliveryDrop);
     assert!(

@@ -1,6 +1,7 @@
 //! What else is known of a run of mail that was not delivered.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::{Delivered, DeliveryState, has_bounced, is_lost, state_at};
 use crate::model::{DeliveredSince, History, SampledMessage, Span, Timestamp};
@@ -36,23 +37,41 @@ pub(super) fn partial_bounced_share(
     (is_complete && share <= MAX_PARTIAL_BOUNCED).then_some(share)
 }
 
-/// Returns the newest sampled mail up to `at`, where all of it that has a fate is delivered: `run` is what comes after `before`, without
-/// what is too young to have news.
+/// Returns the newest sampled mail up to `at`, where all of it that has a fate is delivered, and when the message before it was sent,
+/// where that came late: `run` is what comes after `before`, without what is too young to have news. `comes_late` tells of how
+/// long a message took whether that is unusual; one alone is chance.
 pub(super) fn delivered_again(
     before: &[SampledMessage],
     run: &[(&SampledMessage, DeliveryState)],
     at: Timestamp,
-) -> Option<DeliveredSince> {
+    comes_late: impl Fn(Duration) -> bool,
+) -> (Option<DeliveredSince>, Option<Timestamp>) {
     if run.iter().any(|(_, state)| is_lost(*state)) {
-        return None;
+        return (None, None);
     }
-    let newest = before.iter().rev().map(|mail| (mail, state_at(mail, at)));
-    let newest = newest.take_while(|(_, state)| !is_lost(*state));
-    let delivered = newest.filter(|(_, state)| *state == Delivered);
-    let (number, oldest) = delivered.fold((0, None), |(n, _), (mail, _)| (n + 1, Some(mail)));
-    Some(DeliveredSince {
-        since: oldest?.sent_at,
-        sampled: number,
-        delivered: number,
-    })
+    let is_late = |mail: &SampledMessage| {
+        let took = mail.delivered_at.map(|at| at.since(mail.sent_at));
+        is_lost(state_at(mail, at)) || took.is_some_and(&comes_late)
+    };
+    let mut again: Option<DeliveredSince> = None;
+    for (index, mail) in before.iter().enumerate().rev() {
+        let state = state_at(mail, at);
+        let is_after_late = || before[..index].last().is_some_and(is_late);
+        if is_lost(state) {
+            return (again, None);
+        }
+        if state != Delivered {
+            continue;
+        }
+        if is_late(mail) && is_after_late() {
+            return (again, Some(mail.sent_at));
+        }
+        let number = again.map_or(0, |again| again.sampled) + 1;
+        again = Some(DeliveredSince {
+            since: mail.sent_at,
+            sampled: number,
+            delivered: number,
+        });
+    }
+    (again, None)
 }

@@ -72,6 +72,8 @@ pub(super) struct Loss {
 pub(super) struct Standing {
     /// The loss that goes on after the last of it.
     pub loss: Option<Loss>,
+    /// The mail by which the last loss was found to be over, where none goes on.
+    pub ended: Option<DeliveredSince>,
     /// Whether it speaks for a loss, though not enough to report one.
     pub is_suspected: bool,
 }
@@ -81,6 +83,8 @@ pub(super) struct Standing {
 struct Scan {
     sums: [Sum; EXTRA_LOSSES.len()],
     ongoing: Option<Ongoing>,
+    /// The mail that was the evidence for the end of the last one.
+    ended: Option<Sum>,
     /// Whether the message before was lost.
     after_loss: bool,
 }
@@ -123,6 +127,14 @@ impl Sum {
         }
         self.since.get_or_insert(sent_at);
         self.count(state);
+    }
+
+    fn delivered_since(&self) -> Option<DeliveredSince> {
+        self.since.map(|since| DeliveredSince {
+            since,
+            sampled: self.settled,
+            delivered: self.delivered,
+        })
     }
 
     fn count(&mut self, state: DeliveryState) {
@@ -248,22 +260,18 @@ impl UsualLoss {
                 again,
                 ..
             } = ongoing;
-            let mail = |since| DeliveredSince {
-                since,
-                sampled: again.settled,
-                delivered: again.delivered,
-            };
             Some(Loss {
                 since: sum.since?,
                 settled: sum.settled,
                 delivered: sum.delivered,
                 is_ending: recovery > ENDING_EVIDENCE,
-                again: again.since.map(mail),
+                again: again.delivered_since(),
             })
         });
         let keeping = KEEPING_SHARE * self.limit;
         Standing {
             loss,
+            ended: scan.ended.and_then(|ended| ended.delivered_since()),
             is_suspected: scan.sums.iter().any(|sum| sum.evidence > keeping),
         }
     }
@@ -316,6 +324,7 @@ impl Scan {
                 ongoing.again = Sum::default();
             }
             if ongoing.recovery > RECOVERY_EVIDENCE {
+                self.ended = Some(ongoing.again);
                 self.ongoing = None;
             }
             return;
@@ -336,6 +345,7 @@ impl Scan {
             }
         }
         if self.ongoing.is_some() {
+            self.ended = None;
             self.sums = Default::default();
         }
     }

@@ -375,6 +375,45 @@ fn mail_of_a_loss_that_was_told_teaches_nothing() {
     );
 }
 
+/// Mail waits for five hours and comes at their end, the newest of it ten minutes after it was sent.
+#[test]
+fn mail_that_came_late_is_known_beside_what_comes_in_time() {
+    let (before, waited, after) = (7 * 72, 15, 6);
+    let found = |sampled: &[SampledMessage]| {
+        let history = History {
+            sampled: sampled.to_vec(),
+            ..History::default()
+        };
+        let at = sampled.last().map_or(START, |m| m.sent_at) + 2 * MINUTE;
+        let model = DeliveryModel::learn(&history, &[], at - 12 * HOUR, &Rules::default(), 1);
+        let [finding, _] = model.evaluate(&history, at);
+        assert_eq!(finding.verdict, Verdict::Within);
+        let Evidence::Delivery(evidence) = finding.evidence else {
+            panic!("{finding:?}")
+        };
+        evidence
+    };
+    let in_time = mail(std::iter::repeat_n(DELIVERED, before + waited + after));
+    let mut late = in_time.clone();
+    let newest = late[before + waited - 1].sent_at;
+    for mail in &mut late[before..before + waited] {
+        mail.delivered_at = Some(newest + 10 * MINUTE);
+    }
+    let again = crate::model::DeliveredSince {
+        since: late[before + waited].sent_at,
+        sampled: after as u64,
+        delivered: after as u64,
+    };
+    let evidence = found(&late);
+    assert_eq!(evidence.newest_late, Some(newest));
+    assert_eq!(evidence.again, Some(again));
+    // One alone that takes as long is chance.
+    let mut alone = in_time.clone();
+    alone[before + waited].delivered_at = Some(alone[before + waited].sent_at + 50 * MINUTE);
+    assert_eq!(found(&alone).newest_late, None);
+    assert_eq!(found(&in_time).newest_late, None);
+}
+
 /// Of a young sample no more than the usual share of mail in general counts as lost before.
 #[test]
 fn a_silence_is_found_as_soon_though_half_of_a_young_sample_was_lost() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::model::{Evidence, Span, Timestamp};
 
 /// The fields that hold an instant, or a list of them.
-const INSTANTS: [&str; 16] = [
+const INSTANTS: [&str; 17] = [
     "asked_at",
     "due_at",
     "former_seen_at",
@@ -16,6 +16,7 @@ const INSTANTS: [&str; 16] = [
     "last_proven_sent",
     "last_sent",
     "newest_at",
+    "newest_late",
     "newest_lost",
     "risen_at",
     "sent_at",

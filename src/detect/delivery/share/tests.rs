@@ -200,6 +200,28 @@ fn what_is_delivered_again_is_known_beside_what_was_lost() {
         delivered: 5,
     };
     assert_eq!(after.again, Some(again));
+    assert_eq!(after.again_so_far, None);
+    // It is known beside the end, too.
+    let (verdict, _, ended) = found_at_hour(&mail, begin + 24);
+    assert_eq!(verdict, Verdict::Within);
+    let again = ended.again.expect("the mail of the end");
+    assert_eq!(again.since, repaired);
+    assert!(
+        again.delivered >= 5 && again.delivered == again.sampled,
+        "{again:?}"
+    );
+    // Two of them are no end yet, but no part of what was lost either.
+    let few = all(14 * 24, Delivered).chain(all(12, NoNews));
+    let few = sampled(few.chain([Delivered, Delivered]));
+    let (verdict, _, going_on) = found_at_hour(&few, begin + 13);
+    assert_eq!((verdict, going_on.again), (Verdict::Breach, None));
+    let so_far = going_on.again_so_far.expect("two");
+    assert_eq!((so_far.since, so_far.delivered), (repaired, 2));
+    let before = going_on.before(so_far);
+    assert_eq!(
+        (before.delivered, before.sampled),
+        (going_on.delivered - 2, going_on.sampled - 2)
+    );
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn all() -> Vec<Evidence> {
             queued: 1,
             since: Some(T),
             newest_lost: Some(T),
+            newest_late: Some(T),
             again: None,
             last_proven_sent: Some(T),
             last_delivered: Some(T),
