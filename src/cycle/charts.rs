@@ -9,9 +9,10 @@ use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
 
 use crate::chart::{ChartStep, ShadedSpan, VolumeBar, VolumeChart, local_days};
-use crate::cycle::stats::delivered_of;
+use crate::cycle::stats::{delivered_of, outcome_at};
 use crate::model::{
-    Evidence, HOUR, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp,
+    Evidence, HOUR, History, Incident, SampleOutcome, ServerName, Span, StreamId, StreamKey,
+    Timestamp,
 };
 use crate::notify::context::problem_span;
 use crate::notify::describe::problem_name;
@@ -29,6 +30,8 @@ const MIN_COMPARED: usize = 4;
 const OUTSIDE_BAND: f64 = 0.1;
 /// After a cycle that is older, time goes by that nobody sees.
 const MAX_AGE: Duration = Duration::from_secs(2 * 3600);
+/// An hour without sampled mail between two that have some, at most so many hours away, is taken for one like them.
+const MAX_FROM_SAMPLE: usize = 3;
 /// A longer span is shown by the day.
 const MAX_HOURLY: Duration = Duration::from_secs(10 * 86_400);
 
@@ -214,17 +217,42 @@ fn hours_of(
             *sent += hour.sent;
         }
     }
-    for (place, hour) in hours.iter_mut().enumerate().skip(index(span.from)) {
+    let first = index(span.from).min(hours.len());
+    let of_hour = |place: usize| {
+        let from = begins + HOUR * u32::try_from(first + place).unwrap_or(u32::MAX);
+        Span::new(from, from + HOUR)
+    };
+    let drawn = &mut hours[first..];
+    let places = 0..drawn.len();
+    let outcomes: Vec<SampleOutcome> = places
+        .map(|place| outcome_at(history, of_hour(place), span.until))
+        .collect();
+    for (place, hour) in drawn.iter_mut().enumerate() {
         let Some(sent) = hour.sent else {
             continue;
         };
-        let from = begins + HOUR * u32::try_from(place).unwrap_or(u32::MAX);
-        let of_hour = Span::new(from, from + HOUR);
+        let of_hour = of_hour(place);
         let bounced = history.bounced_in(&[of_hour], |event| event.class.counts());
         hour.bounced = bounced.recipients;
-        hour.delivered = delivered_of(history, of_hour, span.until, sent);
+        hour.delivered = delivered_of(history, of_hour, sent, known_at(&outcomes, place));
     }
     hours
+}
+
+/// Returns what became of the sample of an hour, or where it has none, of that of the hours before and after.
+fn known_at(outcomes: &[SampleOutcome], place: usize) -> SampleOutcome {
+    let is_known = |outcome: &&SampleOutcome| outcome.settled() > 0;
+    let own = outcomes[place];
+    if own.settled() > 0 {
+        return own;
+    }
+    let mut before = outcomes[..place].iter().rev().take(MAX_FROM_SAMPLE);
+    let mut after = outcomes[place..].iter().skip(1).take(MAX_FROM_SAMPLE);
+    match (before.find(is_known), after.find(is_known)) {
+        (Some(before), Some(after)) => *before + *after,
+        // Of one side alone the other may be unlike.
+        _ => own,
+    }
 }
 
 fn to_bar(span: Span, mail: &HourlyMail, usual: Option<(u64, u64)>) -> VolumeBar {

@@ -180,6 +180,7 @@ pub(crate) fn stream_view(
         delivered_low: day.delivered_range.map(|(low, _)| low),
         delivered_high: day.delivered_range.map(|(_, high)| high),
         sampled: day.sampled,
+        unsampled: day.unsampled,
         is_unread: day.sampled > 0 && day.read == 0,
         proven: day.proven,
         listed: day.sent - counted,

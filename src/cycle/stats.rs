@@ -57,6 +57,8 @@ pub(crate) struct StreamStats {
     pub delivered: Option<u64>,
     /// The 95% interval of that number. Of hours of which the sample says nothing it reaches from none to all.
     pub delivered_range: Option<(u64, u64)>,
+    /// Messages of those hours.
+    pub unsampled: u64,
     /// Whether `delivered` is exact.
     pub is_delivered_exact: bool,
     pub sampled: u64,
@@ -82,16 +84,17 @@ impl StreamStats {
         let proven = sample.filter(|mail| mail.delivered_at.is_some()).count() as u64;
         let outcome = sample_outcome(&history.sampled, span);
         let is_delivered_exact = sampled == sent && read == sampled;
-        let (delivered, delivered_range) = if is_delivered_exact {
-            (Some(proven), Some((proven, proven)))
+        let (delivered, delivered_range, unsampled) = if is_delivered_exact {
+            (Some(proven), Some((proven, proven)), 0)
         } else if outcome.settled() > 0 {
             let weighed = WeighedSample::from_history(history, span);
             (
                 Some(mail.delivered(&weighed)).filter(|_| weighed.unknown == 0),
                 Some(mail.delivered_range(&weighed)),
+                weighed.unknown,
             )
         } else {
-            (None, None)
+            (None, None, 0)
         };
         let marked_as = |class| history.bounced_in(&whole, |m| m.class == class);
         let class = |class| (class, marked_as(class).recipients);
@@ -112,6 +115,7 @@ impl StreamStats {
             recipients_complained_late: complained.recipients_outside,
             delivered,
             delivered_range,
+            unsampled,
             is_delivered_exact,
             sampled,
             read,
@@ -172,23 +176,33 @@ pub(crate) async fn budget_series(config: &Config, store: &Store) -> Result<usiz
     Ok(detect::budget_series(rules))
 }
 
-/// Returns how many of the `sent` messages of `span` were delivered, as known at `until`; where the sample says nothing, all that did not
-/// bounce. The types of its bounces need not be known.
-pub(crate) fn delivered_of(history: &History, span: Span, until: Timestamp, sent: u64) -> u64 {
+/// Returns what became of the sampled mail sent in `span`, as known at `until`. The types of its bounces need not be known.
+pub(crate) fn outcome_at(history: &History, span: Span, until: Timestamp) -> SampleOutcome {
     let sampled = &history.sampled;
     let from = sampled.partition_point(|mail| mail.sent_at < span.from);
     let end = sampled.partition_point(|mail| mail.sent_at < span.until);
     let outcome = sample_outcome(&sampled[from..end.max(from)], Span::new(span.from, until));
-    let mail = SentMail::from_history(history, span, sent);
     // Without the types it is not known which bounces the list has: all, where it has any.
-    let unlisted = match mail.failed {
+    let unlisted = match SentMail::from_history(history, span, 0).failed {
         0 => outcome.bounced,
         _ => 0,
     };
-    mail.delivered(&WeighedSample::even(SampleOutcome {
+    SampleOutcome {
         unlisted,
         ..outcome
-    }))
+    }
+}
+
+/// Returns how many of the `sent` messages of `span` were delivered, by that of its mail or of mail like it; where it says nothing, all that
+/// did not bounce.
+pub(crate) fn delivered_of(
+    history: &History,
+    span: Span,
+    sent: u64,
+    outcome: SampleOutcome,
+) -> u64 {
+    let mail = SentMail::from_history(history, span, sent);
+    mail.delivered(&WeighedSample::even(outcome))
 }
 
 /// Returns what is known of one stream and its tags, exact in `span` and in the same span a week before.
@@ -273,6 +287,7 @@ pub(crate) fn digest_entry(
         usual_sent: usual_sent(history, period),
         delivered: stats.delivered,
         delivered_range: stats.delivered_range,
+        unsampled: stats.unsampled,
         delivered_exact: stats.is_delivered_exact,
         sample,
         usual_delivered: Some(usual).filter(is_lost),

@@ -130,6 +130,30 @@ fn bounces_and_deliveries_stand_in_their_hours() {
 }
 
 #[test]
+fn an_hour_without_a_sample_between_hours_of_which_all_is_lost_was_not_delivered() {
+    let mut history = steady();
+    let sampled = |hours: u32, delivered: bool| {
+        let sent_at = noon() - HOUR * hours + HOUR / 2;
+        SampledMessage {
+            sent_at,
+            checked_at: Some(noon()),
+            delivered_at: delivered.then_some(sent_at),
+            ..SampledMessage::default()
+        }
+    };
+    history.sampled = vec![
+        sampled(18, true),
+        sampled(10, false),
+        sampled(7, false),
+        sampled(5, true),
+    ];
+    let bars = bars(&[history], day());
+    let delivered: Vec<u64> = bars[9..20].iter().map(|bar| bar.delivered).collect();
+    // From 9 to 7 hours before: none; 6 hours before: as between both. Of what lies too far apart nothing is known.
+    assert_eq!(delivered, [10, 10, 10, 10, 10, 0, 0, 0, 0, 5, 10]);
+}
+
+#[test]
 fn a_long_span_is_shown_by_local_days() {
     let span = Span::new(noon() - 30 * DAY, noon());
     assert_eq!(step_for(span), ChartStep::Day);

@@ -204,12 +204,14 @@ fn of_hours_without_a_sample_no_number_is_told_as_known() {
     let whole = told(&history);
     assert_eq!(whole.delivered, Some(240));
     assert!(whole.delivered_range.is_some_and(|(low, _)| low > 210));
+    assert_eq!(whole.unsampled, 0);
     for unseen in [8..16, 0..8, 16..24] {
         history.sampled = sample(unseen.clone());
         let day = told(&history);
         assert_eq!(day.delivered, None, "{unseen:?}");
         let (low, high) = day.delivered_range.expect("a range");
         assert!((120..165).contains(&low) && high == 240, "{low} {high}");
+        assert!((75..105).contains(&day.unsampled), "{}", day.unsampled);
     }
     // What the draw left out by chance is no such hour.
     history.sampled = sample(8..10);

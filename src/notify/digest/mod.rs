@@ -28,6 +28,7 @@ use crate::text::sparkline::{UNSEEN, sparkline};
 use fleet::fleet_lines;
 use incidents::{ended, ended_lines, open_lines, open_problems};
 pub use judged::{JudgedDay, UnusualStream, judge_day};
+pub(crate) use servers::not_sampled;
 use servers::{hint_lines, server_lines};
 use unusual::unusual;
 
@@ -49,6 +50,8 @@ pub struct StreamDay {
     pub delivered: Option<u64>,
     /// The 95% interval of an estimate.
     pub delivered_range: Option<(u64, u64)>,
+    /// Messages of hours of which the sample says nothing.
+    pub unsampled: u64,
     /// Whether `delivered` is exact.
     pub delivered_exact: bool,
     /// What became of the sampled messages.

@@ -145,6 +145,14 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
     parts.join(" · ")
 }
 
+/// Returns ` (82 not sampled)`: why no number is told.
+pub(crate) fn not_sampled(messages: u64) -> String {
+    match messages {
+        0 => String::new(),
+        messages => format!(" ({} not sampled)", count(messages)),
+    }
+}
+
 fn delivered(stream: &StreamDay) -> String {
     if let Some(sampled) = stream.unproven {
         return format!("none of {} delivered", plural(sampled, "sampled message"));
@@ -153,7 +161,12 @@ fn delivered(stream: &StreamDay) -> String {
         return match (stream.unread, stream.delivered_range) {
             (Some(_), _) => "delivery unknown".to_owned(),
             // Of some hours nothing was sampled.
-            (None, Some((low, high))) => format!("{} to {} delivered", count(low), count(high)),
+            (None, Some((low, high))) => format!(
+                "{} to {} delivered{}",
+                count(low),
+                count(high),
+                not_sampled(stream.unsampled)
+            ),
             (None, None) => "delivery not known yet".to_owned(),
         };
     };

@@ -40,6 +40,9 @@ pub struct StreamView {
     pub delivered_high: Option<u64>,
     /// Messages whose delivery is followed.
     pub sampled: u64,
+    /// Messages of hours of which the sample says nothing, where `delivered` is null for them.
+    #[serde(skip)]
+    pub unsampled: u64,
     /// Whether none of them could be read.
     #[serde(skip)]
     pub is_unread: bool,

@@ -1,5 +1,6 @@
 //! What the sample of a day's mail says of its delivery, in words.
 
+use crate::notify::digest::not_sampled;
 use crate::output::json::StreamView;
 use crate::text::format::count;
 
@@ -32,7 +33,8 @@ pub(super) fn sampled(day: &StreamView) -> String {
         None if day.delivered_low.is_some() => {
             let low = count(day.delivered_low.unwrap_or(0));
             let high = count(day.delivered_high.unwrap_or(day.sent));
-            format!("{low} to {high} delivered, {of_sample}")
+            let why = not_sampled(day.unsampled);
+            format!("{low} to {high} delivered{why}, {of_sample}")
         }
         None => format!("delivery not known yet, {of_sample}"),
         Some(delivered) if day.sampled == day.sent && delivered == day.proven => {
@@ -68,10 +70,11 @@ mod tests {
         let of_hours = StreamView {
             delivered_low: Some(121),
             delivered_high: Some(342),
+            unsampled: 214,
             proven: 120,
             ..unknown(false)
         };
-        let known = "121 to 342 delivered, 120 of 125 sampled messages so far";
+        let known = "121 to 342 delivered (214 not sampled), 120 of 125 sampled messages so far";
         assert_eq!(sampled(&of_hours), known);
     }
 }

@@ -22,6 +22,7 @@ fn stream(id: &str, sampled: u64) -> StreamStatus {
             delivered_low: (sampled > 0).then_some(1_652),
             delivered_high: (sampled > 0).then_some(1_754),
             sampled,
+            unsampled: 0,
             is_unread: false,
             proven: sampled,
             listed: 1_700,
