@@ -188,7 +188,7 @@ fn judge(
     let started = Instant::now();
     let mut detector = Detector::new(Rules::default(), 1);
     detector.keep(known);
-    black_box(detector.detect(history, &stream, &[], now));
+    black_box(detector.detect(history, &stream, &[], &[], now));
     (started.elapsed(), detector.take_learned())
 }
 

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod stops;
+mod told_blocks;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,6 +135,7 @@ impl IncidentLog {
         at: Timestamp,
     ) -> Vec<Transition> {
         findings.sort_by_key(|f| f.rule);
+        self.tell_blocks_once(policy, &mut findings, at);
         let mut transitions = Vec::new();
         let mut released = Vec::new();
         for finding in &self.merge_views(findings) {

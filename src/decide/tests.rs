@@ -15,6 +15,7 @@ mod one_problem;
 mod quiet_hours;
 mod switched_off;
 mod together;
+mod told_blocks;
 
 fn at(hours: u32) -> Timestamp {
     Timestamp::from_secs(1_772_442_000) + HOUR * hours
@@ -60,6 +61,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         interval: (0.0, 1.0),
         classes: Vec::new(),
         domains: Vec::new(),
+        left_out: 0,
         last_sent: None,
         last_delivered: None,
     });
@@ -70,6 +72,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         verdict,
         severity,
         evidence,
+        without_blocks: None,
     }
 }
 

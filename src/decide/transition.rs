@@ -73,7 +73,7 @@ pub(super) fn open(
     }
     let wanted = finding.severity == Severity::Wake || !policy.digest_mode;
     let recent = before.filter(|before| at.since(before.first_opening()) <= USUAL_PERIOD);
-    let evidence = with_usual_of(recent, &finding.evidence);
+    let evidence = with_told(None, with_usual_of(recent, &finding.evidence));
     let mut incident = Incident {
         id: incident_id(server, finding, at),
         server: server.clone(),
@@ -129,7 +129,7 @@ fn reopen(
     if before.closed_by.is_some() || (!returns_soon && !before.notification_deferred) {
         return None;
     }
-    let evidence = with_usual_of(Some(before), &finding.evidence);
+    let evidence = with_told(Some(before), with_usual_of(Some(before), &finding.evidence));
     let mut incident = Incident {
         severity: finding.severity,
         opened_at: at,
@@ -150,7 +150,7 @@ fn reopen(
 }
 
 /// Returns whether a breach is the one that a person closed, has gone on since, and is no worse.
-fn stays_closed(before: &Incident, finding: &Finding, at: Timestamp) -> bool {
+pub(super) fn stays_closed(before: &Incident, finding: &Finding, at: Timestamp) -> bool {
     let IncidentState::Resolved { at: closed_at, .. } = before.state else {
         return false;
     };
@@ -190,7 +190,8 @@ pub(super) fn advance(
         && finding.evidence.is_news_beside(&incident.evidence);
     if finding.verdict == Verdict::Breach {
         // While it is open it is described as it was when it was last seen.
-        incident.evidence = with_usual_of(Some(incident), &finding.evidence);
+        let evidence = with_usual_of(Some(incident), &finding.evidence);
+        incident.evidence = with_told(Some(incident), evidence);
         let evidence = incident.evidence.clone();
         record_worst(incident, &evidence);
     }
@@ -237,6 +238,18 @@ fn with_usual_of(known: Option<&Incident>, evidence: &Evidence) -> Evidence {
     let known = known.and_then(|known| known.worst.as_ref());
     if let (Evidence::Rate(rate), Some(Evidence::Rate(known))) = (&mut evidence, known) {
         rate.usual = known.usual.or(rate.usual);
+    }
+    evidence
+}
+
+/// Returns `evidence` with the recipient domains by which its incident, `known` if it is not new, opened.
+fn with_told(known: Option<&Incident>, mut evidence: Evidence) -> Evidence {
+    if let Evidence::DomainBlocks(of) = &mut evidence {
+        let known = known.filter(|known| known.notified);
+        of.told = match known.map(|known| &known.evidence) {
+            Some(Evidence::DomainBlocks(known)) => known.told_domains(),
+            _ => of.told_domains(),
+        };
     }
     evidence
 }

@@ -54,9 +54,22 @@ pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Findi
         domains: shown.map(|(_, domain)| domain).take(MAX_DOMAINS).collect(),
         sent: history.sent_by_hours(window),
         days: past.known.as_secs() / DAY.as_secs(),
+        told: Vec::new(),
     };
     let evidence = Evidence::DomainBlocks(evidence);
     Finding::new(Rule::DomainBlocks, verdict, Severity::Warn, evidence)
+}
+
+/// Returns the domains of which an incident tells: those of the one that is open, else of the one that `finding` would open.
+pub(super) fn told(open: &[String], finding: Option<&Finding>) -> Vec<String> {
+    match finding {
+        Some(Finding {
+            verdict: Verdict::Breach,
+            evidence: Evidence::DomainBlocks(of),
+            ..
+        }) if open.is_empty() => of.told_domains(),
+        _ => open.to_vec(),
+    }
 }
 
 /// Returns the recipients that were blocked in `span`, each once, by their domain.

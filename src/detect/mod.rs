@@ -127,7 +127,8 @@ impl Detector {
 
     /// Returns the findings of every rule on one stream at the instant `at`, from what had happened strictly before it.
     ///
-    /// `losses` are the times of which incidents say that mail was not delivered: they teach nothing of what is usual.
+    /// `losses` are the times of which incidents say that mail was not delivered: they teach nothing of what is usual. `blocking`
+    /// are the recipient domains of which an open incident says that they block.
     /// Earlier calls never change the result. The order of the findings is that of
     /// [`crate::model::Rule::ALL`], those of its tags after those of the stream.
     pub fn detect(
@@ -135,6 +136,7 @@ impl Detector {
         history: &History,
         stream: &StreamId,
         losses: &[Span],
+        blocking: &[String],
         at: Timestamp,
     ) -> Vec<Finding> {
         let (rules, series) = (self.rules.for_stream(stream), self.series);
@@ -162,12 +164,12 @@ impl Detector {
         if !rules.sandbox {
             findings.extend(delivery.evaluate(history, at));
         }
-        findings.extend(rate::evaluate(history, at, rules));
+        let blocks = (!rules.sandbox).then(|| domain_blocks::evaluate(history, at, rules));
+        let told = domain_blocks::told(blocking, blocks.as_ref());
+        findings.extend(rate::evaluate(history, at, rules, &told));
         findings.extend(events::evaluate(history, at, rules));
         findings.extend(address_check::evaluate(history, at, rules));
-        if !rules.sandbox {
-            findings.push(domain_blocks::evaluate(history, at, rules));
-        }
+        findings.extend(blocks);
         for tag in tags {
             let of = &history.tags[tag];
             let key = Series::new(stream, Some(tag));

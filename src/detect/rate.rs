@@ -1,5 +1,7 @@
 //! Bounce and complaint rates over a threshold, with a floor for the denominator.
 
+mod blocks;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,8 +31,14 @@ const HARD_BOUNCE_MIN_DENOMINATOR: u64 = 101;
 const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
 const MIN_USUAL_DENOMINATOR: u64 = 100;
 
-/// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`.
-pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<Finding> {
+/// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`. `blocking` are the recipient domains of which `domain_blocks`
+/// tells.
+pub(super) fn evaluate(
+    history: &History,
+    at: Timestamp,
+    rules: &Rules,
+    blocking: &[String],
+) -> Vec<Finding> {
     let finding = |rule, severity, (verdict, evidence)| {
         Finding::new(rule, verdict, severity, Evidence::Rate(evidence))
     };
@@ -40,10 +48,12 @@ pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Vec<F
         evaluate_rule(history, at, &test, is_hard)
     });
     let bounced = evaluate_rule(history, at, &bounces, BounceClass::counts);
+    let mut bounced = finding(Rule::BounceRate, Severity::Warn, bounced);
+    bounced.without_blocks = blocks::judge_without(history, at, &bounces, blocking);
     let complained = evaluate_rule(history, at, &spam, |class| class == BounceClass::Complaint);
     vec![
         finding(Rule::HardBounceWake, Severity::Wake, worse_of(short, long)),
-        finding(Rule::BounceRate, Severity::Warn, bounced),
+        bounced,
         finding(Rule::SpamRate, Severity::Warn, complained),
     ]
 }
@@ -178,6 +188,22 @@ pub fn chance_breaches(
     found
 }
 
+/// Which bounces a rate counts, and which recipients count on neither side since something else tells of them.
+pub(super) struct Counting<C, L> {
+    pub(super) counts: C,
+    pub(super) left_out: L,
+}
+
+impl<C: Fn(&BounceEvent) -> bool> Counting<C, fn(&BounceEvent) -> bool> {
+    /// Leaves nothing out.
+    pub(super) fn all(counts: C) -> Self {
+        Self {
+            counts,
+            left_out: |_| false,
+        }
+    }
+}
+
 /// What was sent and bounced in a window, as far as it was read.
 pub(super) struct WindowCounts {
     pub(super) window: Span,
@@ -189,6 +215,8 @@ pub(super) struct WindowCounts {
     pub(super) bounced: u64,
     /// Recipients sent to in the window or bounced in it.
     pub(super) denominator: u64,
+    /// Recipients that count on neither side.
+    left_out: u64,
 }
 
 impl WindowCounts {
@@ -197,17 +225,28 @@ impl WindowCounts {
         window: Span,
         counts: &impl Fn(&BounceEvent) -> bool,
     ) -> Self {
+        Self::counting(history, window, &Counting::all(counts))
+    }
+
+    fn counting(
+        history: &History,
+        window: Span,
+        counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
+    ) -> Self {
         let window = history.since_beginning(window);
         let seen = history.seen(window);
         let whole = seen.iter().map(|part| history.whole_counts_within(*part));
         let parts: Vec<Span> = whole.filter(|part| !part.is_empty()).collect();
-        let marked = history.bounced_in(&parts, counts);
+        let marked = history.bounced_in(&parts, &counting.counts);
         let (unit, sent) = match history.recipients_in(&parts) {
             Some(sent) if sent.is_estimated => (RateUnit::EstimatedRecipients, sent.recipients),
             Some(sent) => (RateUnit::Recipients, sent.recipients),
             None => (RateUnit::Messages, history.sent_in(&parts)),
         };
         let (bounced, outside) = counted(unit, marked);
+        let (left_out, left_outside) =
+            counted(unit, history.bounced_in(&parts, &counting.left_out));
+        let sent = sent.saturating_sub(left_out - left_outside);
         Self {
             window,
             watched: seen.iter().map(|part| part.length()).sum(),
@@ -215,6 +254,7 @@ impl WindowCounts {
             bounced,
             // No rate passes 100%, whatever the answers say of each other.
             denominator: (sent + outside).max(bounced),
+            left_out,
             parts,
         }
     }
@@ -225,14 +265,14 @@ impl WindowCounts {
         history: &History,
         at: Timestamp,
         rule: &RateRule,
-        counts: &impl Fn(&BounceEvent) -> bool,
+        counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
     ) -> Self {
         let before = |hours: u32| {
             // A start on a full minute cuts no minute's count.
             let from = (at - HOUR * hours).floor(MINUTE);
-            Self::new(history, Span::new(from, at), counts)
+            Self::counting(history, Span::new(from, at), counting)
         };
-        let plain = Self::new(history, Span::before(at, rule.window), counts);
+        let plain = Self::counting(history, Span::before(at, rule.window), counting);
         let hours = |length: Duration| u32::try_from(length.as_secs() / 3600).unwrap_or(u32::MAX);
         let (mut low, mut high) = (hours(rule.window), hours(rule.longest_window()));
         if plain.denominator >= rule.min_denominator || high <= low {
@@ -262,9 +302,18 @@ fn evaluate_rule(
     test: &RateTest,
     counts: fn(BounceClass) -> bool,
 ) -> (Verdict, RateEvidence) {
-    let rule = &test.rule;
     let counts = |event: &BounceEvent| counts(event.class);
-    let found = WindowCounts::of_rule(history, at, rule, &counts);
+    evaluate_counted(history, at, test, &Counting::all(counts))
+}
+
+fn evaluate_counted(
+    history: &History,
+    at: Timestamp,
+    test: &RateTest,
+    counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
+) -> (Verdict, RateEvidence) {
+    let (rule, counts) = (&test.rule, &counting.counts);
+    let found = WindowCounts::of_rule(history, at, rule, counting);
     let parts = &found.parts;
     let covered: Duration = parts.iter().map(|p| p.length()).sum();
     let by_class = BounceClass::ALL.into_iter().map(|class| {
@@ -302,11 +351,12 @@ fn evaluate_rule(
         floor: rule.min_denominator,
         threshold: rule.threshold,
         usual: is_breach
-            .then(|| usual_rate(history, found.window, &counts))
+            .then(|| usual_rate(history, found.window, counting))
             .flatten(),
         interval: clopper_pearson(found.bounced, found.denominator, STATED_CONFIDENCE),
         classes: by_class.filter(|(_, bounced)| *bounced > 0).collect(),
         domains: top_domains(history, parts, counts),
+        left_out: found.left_out,
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
     };
@@ -317,10 +367,10 @@ fn evaluate_rule(
 fn usual_rate(
     history: &History,
     window: Span,
-    counts: &impl Fn(&BounceEvent) -> bool,
+    counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
 ) -> Option<f64> {
     let before = Span::new(window.until - USUAL_PERIOD, window.from);
-    let found = WindowCounts::new(history, before, counts);
+    let found = WindowCounts::counting(history, before, counting);
     (found.denominator >= MIN_USUAL_DENOMINATOR)
         .then(|| found.bounced as f64 / found.denominator as f64)
 }

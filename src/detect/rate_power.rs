@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::detect::interval::upper_tail;
-use crate::detect::rate::{RateTest, WindowCounts};
+use crate::detect::rate::{Counting, RateTest, WindowCounts};
 use crate::model::{BounceClass, BounceEvent, History, RateRule, Rule, Rules, Span, Timestamp};
 
 const WEEK_S: f64 = 7.0 * 86_400.0;
@@ -162,7 +162,7 @@ impl Analysis {
         let begin = polls.first().map(|first| *first - rule.window);
         let mut before = begin;
         for at in polls {
-            let found = WindowCounts::of_rule(history, *at, rule, &self.counts);
+            let found = WindowCounts::of_rule(history, *at, rule, &Counting::all(self.counts));
             let length = rule.window.max(at.since(found.window.from));
             // Windows that overlap see the same bounces: together they count as one.
             let new = before.map_or(Duration::ZERO, |before| at.since(before));

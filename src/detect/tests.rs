@@ -86,7 +86,7 @@ fn mark(
 }
 
 fn evaluate(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<Finding> {
-    Detector::new(rules.clone(), series).detect(history, &outbound(), &[], at)
+    Detector::new(rules.clone(), series).detect(history, &outbound(), &[], &[], at)
 }
 
 fn find(history: &History, at: Timestamp, rules: &Rules, rule: Rule) -> Finding {
@@ -455,7 +455,7 @@ fn what_was_kept_from_earlier_judgements_changes_nothing() {
     let mut detector = Detector::new(Rules::default(), 1);
     for hour in 0..48 * 8 {
         let at = until - HOUR * (48 * 8 - hour);
-        let kept = detector.detect(&history, &outbound(), &[], at);
+        let kept = detector.detect(&history, &outbound(), &[], &[], at);
         if hour % 13 == 0 {
             assert_eq!(
                 kept,
@@ -527,7 +527,7 @@ fn a_third_of_the_volume_is_learned_and_not_alarmed_for_ever() {
     let mut detector = Detector::new(Rules::default(), 1);
     let mut breaches = |from: Timestamp, hours: u32| {
         (0..hours)
-            .flat_map(|h| detector.detect(&history, &outbound(), &[], from + HOUR * h))
+            .flat_map(|h| detector.detect(&history, &outbound(), &[], &[], from + HOUR * h))
             .filter(|f| f.verdict == Verdict::Breach)
             .count()
     };

@@ -118,7 +118,11 @@ impl Evaluator {
         for (stream, history) in histories {
             let incidents = self.past_losses.iter().chain(log.incidents());
             let losses = known_losses(incidents, history, stream, at);
-            findings.extend(self.detector.detect(history, stream, &losses, at));
+            let blocking = log.blocking_domains(stream);
+            findings.extend(
+                self.detector
+                    .detect(history, stream, &losses, &blocking, at),
+            );
         }
         findings
     }

@@ -40,6 +40,9 @@ pub struct DomainBlocksEvidence {
     pub sent: u64,
     /// How many days before it tell what is usual.
     pub days: u64,
+    /// The domains by which an incident opened: those that people were told of. Empty before one opens, and of an older version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
 }
 
 /// A domain whose mail servers block.
@@ -61,5 +64,13 @@ impl DomainBlocksEvidence {
     /// Recipients that were blocked, at all its domains.
     pub fn blocked(&self) -> u64 {
         self.domains.iter().map(|domain| domain.blocked).sum()
+    }
+
+    /// The domains that people were told of, or would be if it opened an incident now.
+    pub fn told_domains(&self) -> Vec<String> {
+        match self.told.is_empty() {
+            true => self.domains.iter().map(|of| of.domain.clone()).collect(),
+            false => self.told.clone(),
+        }
     }
 }

@@ -39,6 +39,9 @@ pub struct Finding {
     pub severity: Severity,
     /// What it rests on.
     pub evidence: Evidence,
+    /// Of `bounce_rate` the same without the recipients that [`domain_blocks`](Rule::DomainBlocks) tells of at this instant; `None`
+    /// where these change nothing.
+    pub without_blocks: Option<Box<(Verdict, Evidence)>>,
 }
 
 impl Finding {
@@ -51,6 +54,7 @@ impl Finding {
             verdict,
             severity,
             evidence,
+            without_blocks: None,
         }
     }
 }
@@ -144,10 +148,17 @@ pub struct RateEvidence {
     pub classes: Vec<(BounceClass, u64)>,
     /// The recipients' domains with most of them, most first, at most three.
     pub domains: Vec<(String, u64)>,
+    /// Recipients that bounced in the window and count on neither side: `domain_blocks` tells of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// The last message known to be sent.
     pub last_sent: Option<Timestamp>,
     /// The last delivery known.
     pub last_delivered: Option<Timestamp>,
+}
+
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a rate counts: each recipient of each message, where these are known.
@@ -183,6 +194,26 @@ impl RateEvidence {
         } else {
             self.numerator as f64 / self.denominator as f64
         }
+    }
+
+    /// Recipients that were blocked, by policy.
+    fn blocked(&self) -> u64 {
+        let blocked = |(class, _): &&(BounceClass, u64)| *class == BounceClass::Blocked;
+        self.classes.iter().filter(blocked).map(|(_, n)| n).sum()
+    }
+
+    /// Returns whether most of it is that one of these recipient domains blocks.
+    pub fn is_mostly_blocked_at(&self, domains: &[String]) -> bool {
+        let most = self.domains.first().map(|(domain, _)| domain);
+        2 * self.blocked() > self.numerator && most.is_some_and(|most| domains.contains(most))
+    }
+
+    /// Returns whether it is within bounds but for what these recipient domains block.
+    pub fn is_explained_by(&self, domains: &[String]) -> bool {
+        let there = self.domains.iter().filter(|(of, _)| domains.contains(of));
+        let there: u64 = there.map(|(_, n)| n).sum();
+        let rest = self.numerator - there.min(self.blocked()).min(self.numerator);
+        rest < 2 || rest as f64 <= self.threshold * self.denominator as f64
     }
 
     /// Returns whether its window is no longer the present one at `at`.

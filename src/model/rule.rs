@@ -189,7 +189,7 @@ impl Rule {
                 )
             }
             Self::HardBounceWake => matches!(weaker, Self::BounceRate),
-            // Its message names the domains that bounce most.
+            // Its message names the domains that bounce most, where it is of those that block.
             Self::BounceRate => matches!(weaker, Self::DomainBlocks),
             // The bounce that suppressed it was told, and what to do about it.
             Self::OperatorBounce => matches!(weaker, Self::SuppressedAddress),

@@ -335,6 +335,12 @@ fn rate_lines(rule: Rule, rate: &RateEvidence, style: Style) -> Vec<String> {
             "Mail that was counted, not listed, has as many recipients per message as this stream's other mail".to_owned(),
         ),
     }
+    if rate.left_out > 0 {
+        lines.push(format!(
+            "Left out: {} at domains that block, which domain_blocks reports",
+            plural(rate.left_out, "recipient")
+        ));
+    }
     if rate.covered < rate.window {
         let covered = format_duration(rate.covered);
         lines.push(format!("Only {covered} of the window could be read"));

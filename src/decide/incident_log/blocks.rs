@@ -1,6 +1,7 @@
 //! What blocks a notification: a stronger incident, a mute, quiet hours.
 
 use crate::decide::incident_log::stops::StopTogether;
+use crate::decide::incident_log::told_blocks;
 use crate::decide::transition::NotificationBlock;
 use crate::decide::{IncidentKey, IncidentLog, Policy};
 use crate::model::{
@@ -54,7 +55,7 @@ impl IncidentLog {
         };
         let stop = self.stop_together(policy, key, at);
         NotificationBlock {
-            inhibited: self.is_inhibited(policy, key, is_held, at)
+            inhibited: self.is_inhibited(policy, key, evidence, is_held, at)
                 || stop == Some(StopTogether::Open)
                 || (!was_notified && is_known()),
             muted,
@@ -64,28 +65,39 @@ impl IncidentLog {
         }
     }
 
-    /// Returns whether the window of a rate, or of the domains that block, reaches back into a stronger incident of its stream:
-    /// its bounces may be the very ones that were notified.
+    /// Returns whether the window of a rate, or of the domains that block, reaches back into an incident of its stream that told of its
+    /// bounces: a stronger one, or of a rate what some domains blocked.
     pub(super) fn is_of_ended_incident(
         &self,
         key: &IncidentKey,
         evidence: &Evidence,
         at: Timestamp,
     ) -> bool {
-        let (begins, is_of_domains) = match evidence {
-            Evidence::Rate(rate) => (at - rate.window, false),
-            Evidence::DomainBlocks(of) => (of.window.from, true),
+        let begins = match evidence {
+            Evidence::Rate(rate) => at - rate.window,
+            Evidence::DomainBlocks(of) => of.window.from,
             _ => return false,
         };
-        self.current.iter().any(|(stronger, incident)| {
+        self.current.iter().any(|(other, incident)| {
             let ended = match incident.state {
                 IncidentState::Resolved { at, .. } => at > begins,
                 IncidentState::Open { .. } => false,
             };
             ended
                 && incident.notified
-                && (is_of_domains || stronger.problem == Rule::DeliverySilence)
-                && stronger.inhibits(incident.rule, key)
+                && match (other.problem, evidence) {
+                    (Rule::DomainBlocks, Evidence::Rate(rate)) => {
+                        key.problem == Rule::BounceRate
+                            && other.place() == key.place()
+                            && told_blocks::explains(incident, rate)
+                    }
+                    (Rule::BounceRate, _) => {
+                        other.inhibits(incident.rule, key)
+                            && self.is_told_by_rate(incident, key, evidence)
+                    }
+                    (problem, Evidence::Rate(_)) if problem != Rule::DeliverySilence => false,
+                    _ => other.inhibits(incident.rule, key),
+                }
         })
     }
 
@@ -117,6 +129,7 @@ impl IncidentLog {
         &self,
         policy: &Policy,
         weaker: &IncidentKey,
+        evidence: &Evidence,
         is_held: bool,
         at: Timestamp,
     ) -> bool {
@@ -129,6 +142,9 @@ impl IncidentLog {
             incident.is_open()
                 && key.inhibits(incident.rule, weaker)
                 && (is_held || !holds(incident))
+                && (incident.rule != Rule::BounceRate
+                    || (self.is_told_by_rate(incident, weaker, evidence)
+                        && !self.is_inhibited(policy, key, &incident.evidence, is_held, at)))
         })
     }
 }

@@ -173,7 +173,7 @@ fn burst() -> History {
 }
 
 fn hard_bounces(minute: u32) -> (Verdict, RateEvidence) {
-    let findings = evaluate(&burst(), at(minute), &Rules::default());
+    let findings = evaluate(&burst(), at(minute), &Rules::default(), &[]);
     match &findings[0].evidence {
         Evidence::Rate(rate) => (findings[0].verdict, rate.clone()),
         other => panic!("{other:?}"),
@@ -209,7 +209,7 @@ fn the_wave_is_from_its_first_bounce_to_its_last_without_those_of_any_time() {
         ..history.bounce_events[0].clone()
     };
     history.bounce_events.push(stray);
-    let findings = evaluate(&history, at(13 * 60 + 39), &Rules::default());
+    let findings = evaluate(&history, at(13 * 60 + 39), &Rules::default(), &[]);
     let Evidence::Rate(rate) = &findings[0].evidence else {
         panic!("{findings:?}")
     };
@@ -276,7 +276,7 @@ fn openings(history: &History, rules: &Rules) -> usize {
     let mut was_breach = [false; 3];
     let mut openings = 0;
     for hour in 1..=45 * 24 {
-        let findings = evaluate(history, at(60 * hour), rules);
+        let findings = evaluate(history, at(60 * hour), rules, &[]);
         for (was, finding) in was_breach.iter_mut().zip(&findings) {
             let is_breach = finding.verdict == Verdict::Breach;
             openings += usize::from(is_breach && !*was);
@@ -341,6 +341,33 @@ fn one_bounce_alone_is_no_rate_with_confidence_nor_is_mail_below_the_floor() {
         ..small_sender(&[100, 120])
     };
     assert_eq!(certain(&few, 180).0, Verdict::Within);
+}
+
+#[test]
+fn what_a_domain_blocks_that_is_told_of_counts_on_neither_side() {
+    let mut history = small_sender(&[500, 540, 560, 580]);
+    for event in &mut history.bounce_events {
+        event.class = BounceClass::Blocked;
+        event.recipient = format!("{}@example.org", event.message);
+    }
+    history.bounce_events[0].class = BounceClass::Hard;
+    let without = |blocking: &[&str]| {
+        let blocking: Vec<String> = blocking.iter().map(|of| (*of).to_owned()).collect();
+        let findings = evaluate(&history, at(600), &Rules::default(), &blocking);
+        assert_eq!(findings[1].verdict, Verdict::Breach, "with all of them");
+        let of = findings[1].without_blocks.as_deref().cloned()?;
+        match of {
+            (verdict, Evidence::Rate(rate)) => {
+                Some((verdict, rate.numerator, rate.denominator, rate.left_out))
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(without(&[]), None);
+    assert_eq!(without(&["example.net"]), None);
+    // Fifteen in five hours, less the three that are blocked.
+    let rest = Some((Verdict::Unresolved, 1, 12, 3));
+    assert_eq!(without(&["example.org"]), rest);
 }
 
 /// 150 messages within an hour, each to twenty recipients if these are known; in fifteen of them one address bounces.

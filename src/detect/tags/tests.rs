@@ -122,7 +122,7 @@ fn tags_take_from_the_budget_of_their_stream_alone() {
 
 fn silences(history: &History, at: Timestamp) -> Vec<Finding> {
     let mut detector = Detector::new(Rules::default(), 1);
-    let findings = detector.detect(history, &StreamId::from("outbound"), &[], at);
+    let findings = detector.detect(history, &StreamId::from("outbound"), &[], &[], at);
     let of = findings.into_iter();
     of.filter(|f| f.rule == Rule::SendSilence).collect()
 }

@@ -108,7 +108,7 @@ impl World {
     }
 
     fn findings(&self, detector: &mut Detector) -> Vec<Finding> {
-        let found = detector.detect(&self.history(), &outbound(), &[], self.now);
+        let found = detector.detect(&self.history(), &outbound(), &[], &[], self.now);
         let joint = detector.detect_together(&self.together(), self.now);
         found.into_iter().chain(joint).collect()
     }

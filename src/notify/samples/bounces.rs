@@ -34,6 +34,7 @@ fn rate(
         interval,
         classes: classes.to_vec(),
         domains: domains.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect(),
+        left_out: 0,
         last_sent: Some(march(3, 9, 58)),
         last_delivered: Some(march(3, 9, 56)),
     }

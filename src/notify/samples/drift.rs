@@ -64,6 +64,7 @@ fn blocks(domains: &[(&str, u64, f64, u64)], at: Timestamp) -> Evidence {
         domains: domains.iter().map(domain).collect(),
         sent: 1_204,
         days: 28,
+        told: Vec::new(),
     })
 }
 

@@ -27,6 +27,7 @@ fn all() -> Vec<Evidence> {
         interval: (0.006, 0.085),
         classes: vec![(BounceClass::Hard, 3)],
         domains: vec![("example.com".to_owned(), 3)],
+        left_out: 0,
         last_sent: Some(T),
         last_delivered: Some(T),
     };

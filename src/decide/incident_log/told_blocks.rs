@@ -1,0 +1,141 @@
+//! A recipient domain that blocks, and the bounce rate that it raises: one problem, and one incident. Whichever people were told of
+//! first goes on.
+
+use crate::decide::incident_log::{IncidentKey, IncidentLog};
+use crate::decide::{Policy, transition};
+use crate::model::{Evidence, Finding, Incident, RateEvidence, Rule, StreamId, Timestamp, Verdict};
+
+impl IncidentLog {
+    /// Returns the recipient domains of which the open incident of a stream says that they block.
+    pub fn blocking_domains(&self, stream: &StreamId) -> Vec<String> {
+        let key = IncidentKey {
+            problem: Rule::DomainBlocks,
+            stream: Some(stream.clone()),
+            tag: None,
+        };
+        let open = self.open_of(&key);
+        open.map_or_else(Vec::new, |incident| domains_told(&incident.evidence))
+    }
+
+    /// Leaves what an incident of `domain_blocks` tells out of the findings of `bounce_rate`, and lets one of `bounce_rate` that told of
+    /// a block go on while that does.
+    pub(super) fn tell_blocks_once(
+        &self,
+        policy: &Policy,
+        findings: &mut [Finding],
+        at: Timestamp,
+    ) {
+        let blocks = findings.iter().filter(|f| f.rule == Rule::DomainBlocks);
+        let blocks: Vec<Finding> = blocks.cloned().collect();
+        for blocks in &blocks {
+            let mut rates = findings.iter_mut().filter(|f| f.rule == Rule::BounceRate);
+            if let Some(rate) = rates.find(|rate| rate.stream == blocks.stream) {
+                self.tell_once(policy, rate, blocks, at);
+            }
+        }
+    }
+
+    fn tell_once(&self, policy: &Policy, rate: &mut Finding, blocks: &Finding, at: Timestamp) {
+        let told = match self.tells_of_blocks(policy, rate, blocks, at) {
+            true => self.told_by_block(blocks),
+            false => Vec::new(),
+        };
+        if let Some(without) = rate.without_blocks.take().filter(|_| !told.is_empty()) {
+            (rate.verdict, rate.evidence) = *without;
+        }
+        let goes_on = matches!(blocks.verdict, Verdict::Breach | Verdict::Unresolved);
+        let mut going_on = domains_told(&blocks.evidence);
+        going_on.retain(|domain| goes_on && !told.contains(domain));
+        let open = self.open_of(&IncidentKey::from_finding(rate));
+        if rate.verdict == Verdict::Within && open.is_some_and(|i| is_about_domains(i, &going_on)) {
+            // At night it has no mail to block.
+            rate.verdict = Verdict::Unresolved;
+        }
+    }
+
+    /// Returns whether people hear of what `blocks` is about by its own incident, and not by that of `rate`.
+    fn tells_of_blocks(
+        &self,
+        policy: &Policy,
+        rate: &Finding,
+        blocks: &Finding,
+        at: Timestamp,
+    ) -> bool {
+        let (rate_key, key) = (
+            IncidentKey::from_finding(rate),
+            IncidentKey::from_finding(blocks),
+        );
+        let (open_rate, open) = (self.open_of(&rate_key), self.open_of(&key));
+        let severity = open.map_or(blocks.severity, |i| i.severity);
+        let of_rate = open_rate.map_or(rate.severity, |i| i.severity.max(rate.severity));
+        let is_held = policy.is_muted(&self.server, blocks.rule, at)
+            && !policy.is_muted(&self.server, rate.rule, at);
+        if of_rate > severity || is_held {
+            return false;
+        }
+        let told = self.told_by_block(blocks);
+        let was_first = |rate: &&Incident| {
+            let before = open.filter(|i| i.notified && i.first_opening() <= rate.first_opening());
+            before.is_none() && is_about_domains(rate, &told)
+        };
+        if open_rate.filter(was_first).is_some() {
+            return false;
+        }
+        let is_inhibited = || self.find_block(policy, &key, blocks, at).inhibited;
+        if let Some(open) = open {
+            return open.notified || !is_inhibited();
+        }
+        // More than a domain blocks: the rate says it all.
+        let is_more = rate.without_blocks.as_deref().map(|(verdict, _)| *verdict)
+            == Some(Verdict::Breach)
+            && open_rate.is_none();
+        let closed = self.current.get(&key);
+        let stays_closed = closed.is_some_and(|i| transition::stays_closed(i, blocks, at));
+        blocks.verdict == Verdict::Breach && (stays_closed || !is_more) && !is_inhibited()
+    }
+
+    /// Returns the domains that are told by the incident of `blocks`, the open one or the one that it opens.
+    fn told_by_block(&self, blocks: &Finding) -> Vec<String> {
+        let open = self.open_of(&IncidentKey::from_finding(blocks));
+        domains_told(open.map_or(&blocks.evidence, |open| &open.evidence))
+    }
+
+    /// Returns whether the incident of `bounce_rate` says what a block of `key` does, with `evidence` if it is not open.
+    pub(super) fn is_told_by_rate(
+        &self,
+        rate: &Incident,
+        key: &IncidentKey,
+        evidence: &Evidence,
+    ) -> bool {
+        let open = self.open_of(key);
+        match open.map_or(evidence, |open| &open.evidence) {
+            Evidence::DomainBlocks(of) => is_about_domains(rate, &of.told_domains()),
+            _ => true,
+        }
+    }
+
+    fn open_of(&self, key: &IncidentKey) -> Option<&Incident> {
+        self.current.get(key).filter(|incident| incident.is_open())
+    }
+}
+
+/// Returns whether an incident of `domain_blocks` that ended explains a rate by itself.
+pub(super) fn explains(ended: &Incident, rate: &RateEvidence) -> bool {
+    let evidence = ended.worst.as_ref().unwrap_or(&ended.evidence);
+    rate.is_explained_by(&domains_told(evidence))
+}
+
+fn domains_told(evidence: &Evidence) -> Vec<String> {
+    match evidence {
+        Evidence::DomainBlocks(of) => of.told_domains(),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns whether an incident of `bounce_rate` is mostly that these domains block.
+fn is_about_domains(rate: &Incident, domains: &[String]) -> bool {
+    let known = std::iter::once(&rate.evidence).chain(&rate.worst);
+    known.into_iter().any(
+        |evidence| matches!(evidence, Evidence::Rate(rate) if rate.is_mostly_blocked_at(domains)),
+    )
+}

@@ -1,0 +1,152 @@
+//! What a recipient domain blocks is told by `domain_blocks` or by `bounce_rate`, not by both.
+
+use super::*;
+use crate::model::{BlockingDomain, DomainBlocksEvidence};
+use Verdict::{Breach, Within};
+
+fn blocks(domains: &[&str], verdict: Verdict, hour: u32) -> Finding {
+    let domain = |name: &&str| BlockingDomain {
+        domain: (*name).to_owned(),
+        blocked: 8,
+        expected: 0.0,
+        usual_high: 0,
+        chance: 1e-9,
+    };
+    Finding {
+        evidence: Evidence::DomainBlocks(DomainBlocksEvidence {
+            window: Span::before(at(hour), DAY),
+            domains: domains.iter().map(domain).collect(),
+            sent: 400,
+            days: 28,
+            told: Vec::new(),
+        }),
+        ..finding(Rule::DomainBlocks, verdict)
+    }
+}
+
+/// A bounce rate of nothing but what these domains block; without what is told of them it is as `rest` says.
+fn bounces(domains: &[&str], verdict: Verdict, rest: Option<Verdict>) -> Finding {
+    let mut finding = finding(Rule::BounceRate, verdict);
+    let with = |domains: &[&str]| {
+        let mut evidence = finding.evidence.clone();
+        if let Evidence::Rate(rate) = &mut evidence {
+            rate.numerator = 4 * domains.len() as u64;
+            rate.denominator = 40;
+            rate.domains = domains.iter().map(|of| ((*of).to_owned(), 4)).collect();
+            rate.classes = vec![(BounceClass::Blocked, rate.numerator)];
+        }
+        evidence
+    };
+    let (all, others) = (with(domains), with(domains.get(1..).unwrap_or_default()));
+    finding.evidence = all;
+    finding.without_blocks = rest.map(|rest| Box::new((rest, others)));
+    finding
+}
+
+#[test]
+fn it_is_told_of_once_and_again_where_another_domain_blocks_too() {
+    let mut scene = Scene::new(false);
+    let org = ["example.org"];
+    let first = vec![bounces(&org, Breach, Some(Within)), blocks(&org, Breach, 0)];
+    assert_eq!(scene.at(at(0), first), ["domain_blocks opened!"]);
+    let stream = StreamId::from("outbound");
+    assert_eq!(scene.log.blocking_domains(&stream), org);
+    // Nobody was told of the second one.
+    let both = ["example.org", "example.net"];
+    let second = vec![
+        bounces(&both, Breach, Some(Breach)),
+        blocks(&both, Breach, 1),
+    ];
+    assert_eq!(scene.at(at(1), second), ["bounce_rate opened!"]);
+    assert_eq!(scene.log.blocking_domains(&stream), org);
+    for hour in 2..5 {
+        let night = vec![bounces(&[], Within, None), blocks(&both, Breach, hour)];
+        assert_eq!(scene.at(at(hour), night), NOTHING, "the second goes on");
+    }
+    let over = |hour| vec![bounces(&[], Within, None), blocks(&[], Within, hour)];
+    assert_eq!(scene.at(at(5), over(5)), ["domain_blocks resolved!"]);
+    assert_eq!(scene.at(at(6), over(6)), ["bounce_rate resolved!"]);
+    assert_eq!(scene.log.blocking_domains(&stream), Vec::<String>::new());
+}
+
+#[test]
+fn where_many_domains_block_the_rate_tells_of_all() {
+    let mut scene = Scene::new(false);
+    let both = ["example.org", "example.net"];
+    let all = |hour| {
+        vec![
+            bounces(&both, Breach, Some(Breach)),
+            blocks(&["example.org"], Breach, hour),
+        ]
+    };
+    assert_eq!(
+        scene.at(at(0), all(0)),
+        ["bounce_rate opened!", "domain_blocks opened"]
+    );
+    assert_eq!(scene.at(at(1), all(1)), NOTHING);
+}
+
+#[test]
+fn a_rate_that_wakes_is_told_beside_a_block_that_warns() {
+    let mut scene = Scene::new(false);
+    let org = ["example.org"];
+    let wakes = |hour| {
+        let rate = Finding {
+            severity: Severity::Wake,
+            ..bounces(&org, Breach, Some(Within))
+        };
+        vec![rate, blocks(&org, Breach, hour)]
+    };
+    assert_eq!(
+        scene.at(at(0), wakes(0)),
+        ["bounce_rate opened!", "domain_blocks opened"]
+    );
+}
+
+#[test]
+fn a_block_that_is_muted_hides_nothing_that_is_not() {
+    let mut scene = Scene::new(false);
+    let org = ["example.org"];
+    scene.policy.mutes = muting::muted(Some(Rule::DomainBlocks));
+    let first = vec![bounces(&org, Breach, Some(Within)), blocks(&org, Breach, 0)];
+    assert_eq!(
+        scene.at(at(0), first),
+        ["bounce_rate opened!", "domain_blocks opened"]
+    );
+}
+
+/// Versions before told of both.
+#[test]
+fn what_both_told_of_before_an_upgrade_is_told_to_its_end_and_no_more() {
+    let mut scene = Scene::new(false);
+    let org = ["example.org"];
+    scene.at(at(0), vec![blocks(&org, Breach, 0)]);
+    scene.at(at(3), vec![bounces(&org, Breach, None)]);
+    let now = |hour| vec![bounces(&[], Within, None), blocks(&org, Breach, hour)];
+    assert_eq!(scene.at(at(4), now(4)), NOTHING);
+    assert_eq!(scene.at(at(5), now(5)), ["bounce_rate resolved!"]);
+    assert_eq!(scene.at(at(6), now(6)), NOTHING);
+    let over = vec![bounces(&[], Within, None), blocks(&[], Within, 7)];
+    assert_eq!(scene.at(at(7), over), ["domain_blocks resolved!"]);
+}
+
+#[test]
+fn what_an_ended_block_told_of_opens_no_rate() {
+    let mut scene = Scene::new(false);
+    let org = ["example.org"];
+    let first = vec![bounces(&org, Breach, Some(Within)), blocks(&org, Breach, 0)];
+    scene.at(at(0), first);
+    scene.at(at(1), vec![blocks(&[], Within, 1)]);
+    let longer = |domains: &[&str]| {
+        let mut rate = bounces(domains, Breach, None);
+        if let Evidence::Rate(rate) = &mut rate.evidence {
+            rate.window = 6 * HOUR;
+        }
+        vec![rate]
+    };
+    assert_eq!(scene.at(at(2), longer(&org)), ["bounce_rate opened"]);
+    assert_eq!(
+        scene.at(at(3), longer(&["example.org", "example.net"])),
+        ["bounce_rate reminded!"]
+    );
+}
