@@ -14,8 +14,8 @@ use std::time::Duration;
 use chrono::{Datelike, Weekday};
 
 use crate::model::{
-    BounceClass, ChanceBreaches, Incident, MissingStreams, Mute, SameServer, SampleOutcome, Span,
-    StreamId, Timestamp, Transition, UsualDelivery,
+    BounceClass, ChanceBreaches, Incident, MissingStreams, Mute, Rule, SameServer, SampleOutcome,
+    Span, StreamId, Timestamp, Transition, UsualDelivery,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_missing_streams, describe_same_server};
@@ -225,17 +225,44 @@ fn hints(data: &Day) -> Vec<String> {
     }
 }
 
-/// Returns the line that counts the rates which were above their thresholds by no more than chance explains.
+/// The rules of which an incident says why mail bounced.
+const OF_BOUNCES: [Rule; 5] = [
+    Rule::DeliverySilence,
+    Rule::DeliveryDrop,
+    Rule::HardBounceWake,
+    Rule::BounceRate,
+    Rule::DomainBlocks,
+];
+/// Those of which one says why people complained.
+const OF_COMPLAINTS: [Rule; 2] = [Rule::SpamRate, Rule::SpamComplaintExternal];
+
+/// Returns whether an incident of one of these rules was open on a stream in the period.
+fn was_told(data: &Day, server: &ServerDay, stream: &StreamDay, rules: &[Rule]) -> bool {
+    let ended = data.transitions.iter().map(|step| &step.incident);
+    data.open.iter().chain(ended).any(|incident| {
+        let is_here = incident.server.0 == server.name && incident.stream == stream.stream;
+        is_here && rules.contains(&incident.rule)
+    })
+}
+
+/// Returns the line that counts the rates which were above their thresholds by no more than chance explains. Where the whole day was
+/// above by more, or an incident tells of it, an hour of it is no chance.
 fn chance_line(data: &Day) -> Option<String> {
     let mut found = Vec::new();
     for server in &data.servers {
         for stream in &server.streams {
             let id = stream.stream.as_ref().map_or("", |id| id.0.as_str());
+            let told = |rules: &[Rule]| was_told(data, server, stream, rules);
+            let bounced = stream.exceeded_threshold.is_some() || told(&OF_BOUNCES);
+            let complained = stream.exceeded_complaints.is_some() || told(&OF_COMPLAINTS);
             let rates = [
-                ("bounce rate", stream.chance_bounces),
-                ("complaint rate", stream.chance_complaints),
+                ("bounce rate", stream.chance_bounces, bounced),
+                ("complaint rate", stream.chance_complaints, complained),
             ];
-            for (name, chance) in rates.iter().filter(|(_, chance)| chance.times > 0) {
+            for (name, chance, is_more) in rates {
+                if is_more || chance.times == 0 {
+                    continue;
+                }
                 let (bounced, of) = chance.highest;
                 let highest = format!("at most {} of {}", count(bounced), count(of));
                 let times = plural(chance.times, "time");

@@ -432,6 +432,70 @@ fn what_a_stronger_incident_inhibits_is_no_problem_of_its_own() {
 }
 
 #[test]
+fn bounces_of_a_bad_day_or_of_an_incident_are_no_chance() {
+    let chance = ChanceBreaches {
+        times: 3,
+        highest: (2, 12),
+    };
+    let mut data = Day {
+        servers: vec![server("client-1", 335)],
+        ..Day::default()
+    };
+    let of = |data: &mut Day, change: &dyn Fn(&mut StreamDay)| {
+        change(&mut data.servers[0].streams[0]);
+        chance_line(data)
+    };
+    let bounces = "client-1/outbound bounce rate 3 times (at most 2 of 12)";
+    let complaints = "client-1/outbound complaint rate 3 times (at most 2 of 12)";
+    let line = |what: &str| {
+        Some(format!(
+            "Above a threshold, but no more than chance explains: {what}"
+        ))
+    };
+    assert_eq!(of(&mut data, &|s| s.chance_bounces = chance), line(bounces));
+    let exceeded = Some(0.01);
+    assert_eq!(of(&mut data, &|s| s.exceeded_threshold = exceeded), None);
+    let complained = of(&mut data, &|s| s.chance_complaints = chance);
+    assert_eq!(complained, line(complaints));
+    assert_eq!(of(&mut data, &|s| s.exceeded_complaints = exceeded), None);
+    let both = of(&mut data, &|s| {
+        (s.exceeded_threshold, s.exceeded_complaints) = (None, None);
+    });
+    assert_eq!(both, line(&format!("{bounces}, {complaints}")));
+    data.open = vec![of_rule(Rule::DomainBlocks, 90, true)];
+    assert_eq!(chance_line(&data), line(complaints));
+    // It ended in the period.
+    let over = |rule| Transition {
+        at: Timestamp::from_secs(1_700_000_000),
+        incident: of_rule(rule, 90, true),
+        step: Step::Resolved,
+        notified: true,
+    };
+    data.open.clear();
+    data.transitions = vec![over(Rule::SpamRate)];
+    assert_eq!(chance_line(&data), line(bounces));
+    data.transitions.push(over(Rule::HardBounceWake));
+    assert_eq!(chance_line(&data), None);
+}
+
+#[test]
+fn what_a_domain_blocks_and_is_told_of_needs_no_look() {
+    let mut data = Day {
+        servers: vec![server("client-1", 400)],
+        ..Day::default()
+    };
+    let stream = &mut data.servers[0].streams[0];
+    stream.classes = vec![(BounceClass::Hard, 1), (BounceClass::Blocked, 39)];
+    (stream.bounced, stream.bounce_rate) = (40, 0.1);
+    stream.exceeded_threshold = Some(0.01);
+    assert_eq!(verdict(&data), "1 stream needs a look");
+    data.open = vec![of_rule(Rule::DomainBlocks, 90, true)];
+    assert_eq!(unusual::unusual(&data), []);
+    data.servers[0].streams[0].classes = vec![(BounceClass::Hard, 9), (BounceClass::Blocked, 31)];
+    assert_eq!(unusual::unusual(&data).len(), 1);
+}
+
+#[test]
 fn complaints_above_the_threshold_need_a_look() {
     let mut servers: Vec<ServerDay> = (0..9).map(|n| server(&format!("client-{n}"), 30)).collect();
     servers[3].streams[0].classes = vec![(BounceClass::Complaint, 8)];

@@ -62,7 +62,10 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
                 let silent = server.sandbox || was_open(&undelivered);
                 share_lost(stream).filter(|_| !silent)
             })
-            .or_else(|| bounce_rate(stream).filter(|_| !was_open(&bounced)))
+            .or_else(|| {
+                let blocks_are_told = was_open(&[Rule::DomainBlocks]);
+                bounce_rate(stream, blocks_are_told).filter(|_| !was_open(&bounced))
+            })
             .or_else(|| none_read(stream).filter(|_| !server.sandbox))
     };
     let complained = [Rule::SpamRate, Rule::SpamComplaintExternal];
@@ -132,8 +135,16 @@ fn share_lost(stream: &StreamDay) -> Option<String> {
     ))
 }
 
-fn bounce_rate(stream: &StreamDay) -> Option<String> {
-    let threshold = percent(stream.exceeded_threshold?);
+/// Where an incident tells of domains that block, what was blocked is no news.
+fn bounce_rate(stream: &StreamDay, blocks_are_told: bool) -> Option<String> {
+    let threshold = stream.exceeded_threshold?;
+    let blocked = stream.count_of(BounceClass::Blocked);
+    let rest = stream.bounced.saturating_sub(blocked);
+    let rate = stream.bounce_rate * rest as f64 / stream.bounced.max(1) as f64;
+    if blocks_are_told && (rest < 2 || rate <= threshold) {
+        return None;
+    }
+    let threshold = percent(threshold);
     Some(format!(
         "{} bounced ({}), above the threshold of {threshold} over the whole day",
         plural(stream.bounced, "recipient"),
