@@ -62,6 +62,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         classes: Vec::new(),
         domains: Vec::new(),
         left_out: 0,
+        sent_since: None,
         last_sent: None,
         last_delivered: None,
     });
@@ -217,6 +218,27 @@ fn what_is_usual_is_that_of_before_the_trouble_began() {
     end(&mut scene, 3 * 24 + 1);
     scene.at(at(11 * 24), bounced(0.01, Verdict::Breach));
     assert_eq!(usual(&scene), Some(0.01), "a week without one");
+}
+
+#[test]
+fn how_much_was_sent_since_its_newest_bounce_goes_on_after_the_breach() {
+    let mut scene = Scene::new(false);
+    let sent = |n, verdict| {
+        let mut finding = finding(Rule::BounceRate, verdict);
+        if let Evidence::Rate(rate) = &mut finding.evidence {
+            (rate.sent_since, rate.numerator) = (n, 1 + n.unwrap_or(0));
+        }
+        vec![finding]
+    };
+    let known = |scene: &Scene| match scene.log.incidents().last().map(|i| &i.evidence) {
+        Some(Evidence::Rate(rate)) => (rate.sent_since, rate.numerator),
+        other => panic!("{other:?}"),
+    };
+    scene.at(at(0), sent(Some(2), Verdict::Breach));
+    scene.at(at(1), sent(Some(9), Verdict::Unresolved));
+    assert_eq!(known(&scene), (Some(9), 3), "all else is of the breach");
+    scene.at(at(2), sent(None, Verdict::Unresolved));
+    assert_eq!(known(&scene), (Some(9), 3));
 }
 
 #[test]

@@ -195,6 +195,11 @@ pub(super) fn advance(
         let evidence = incident.evidence.clone();
         record_worst(incident, &evidence);
     }
+    if let (Evidence::Rate(known), Evidence::Rate(seen)) =
+        (&mut incident.evidence, &finding.evidence)
+    {
+        known.sent_since = seen.sent_since.or(known.sent_since);
+    }
     if finding.verdict == Verdict::Breach {
         // A drop that becomes a silence is worse though both may be warnings; back to the drop it takes no step.
         let is_worse =

@@ -357,6 +357,7 @@ fn evaluate_counted(
         classes: by_class.filter(|(_, bounced)| *bounced > 0).collect(),
         domains: top_domains(history, parts, counts),
         left_out: found.left_out,
+        sent_since: sent_since(history, at, counts),
         last_sent: history.last_sent(at),
         last_delivered: history.last_delivered(at),
     };
@@ -397,6 +398,17 @@ fn newest_event(
         .filter(|event| counts(event))
         .map(|event| event.at)
         .max()
+}
+
+/// Returns how many messages were sent after the newest event of the last two days.
+fn sent_since(
+    history: &History,
+    at: Timestamp,
+    counts: impl Fn(&BounceEvent) -> bool,
+) -> Option<u64> {
+    let events = history.bounce_events_in(Span::before(at, 2 * DAY)).iter();
+    let newest = events.rev().find(|event| counts(event))?;
+    Some(history.sent.count(Span::new(newest.at, at)))
 }
 
 /// Returns the time from one event to another in which there were most of them beyond `level`, a share of the messages sent in it: the

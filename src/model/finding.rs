@@ -151,6 +151,10 @@ pub struct RateEvidence {
     /// Recipients that bounced in the window and count on neither side: `domain_blocks` tells of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
+    /// Messages known to be sent after the newest bounce or complaint; `None` where there is none of the last two days, or an older
+    /// version judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_since: Option<u64>,
     /// The last message known to be sent.
     pub last_sent: Option<Timestamp>,
     /// The last delivery known.
@@ -186,6 +190,9 @@ pub struct ChanceBreaches {
 /// What bounces on is seen to within this time.
 const QUIET_HOURS: Duration = HOUR.saturating_mul(4);
 
+/// Where so many would have bounced, to have none is no chance: e⁻³ is 5%.
+const EXPECTED_IF_IT_GOES_ON: f64 = 3.0;
+
 impl RateEvidence {
     /// The share; zero of nothing is zero.
     pub fn rate(&self) -> f64 {
@@ -219,6 +226,12 @@ impl RateEvidence {
     /// Returns whether its window is no longer the present one at `at`.
     pub fn is_over_by(&self, at: Timestamp) -> bool {
         self.until.is_some_and(|until| until + UNSETTLED < at)
+    }
+
+    /// Returns whether so much was sent after the newest of its bounces that what goes on would have shown: a quiet night says nothing.
+    pub fn would_have_shown(&self) -> bool {
+        let is_enough = |sent: u64| self.rate() * sent as f64 >= EXPECTED_IF_IT_GOES_ON;
+        self.sent_since.is_none_or(is_enough)
     }
 
     /// Returns whether its window ended so long before `at` that what goes on would have shown: a quiet hour or two are chance.

@@ -267,13 +267,11 @@ fn describe_rate(incident: &Incident, rate: &RateEvidence, at: Timestamp, style:
     )
 }
 
-/// Whether it is known that none bounced, or complained, for hours after the window of a rate.
+/// Whether it is known that none bounced, or complained, for hours after the window of a rate, though enough was sent to say so.
 fn has_none_since(incident: &Incident, rate: &RateEvidence, at: Timestamp) -> bool {
-    let until = rate.until;
-    let is_newest = incident
-        .last_event_at
-        .is_some_and(|last| until.is_some_and(|until| last <= until));
-    let was_judged = rate.is_long_over_by(incident.judged_at);
+    let (last, until) = (incident.last_event_at, rate.until);
+    let is_newest = last.is_some_and(|last| until.is_some_and(|until| last <= until));
+    let was_judged = rate.is_long_over_by(incident.judged_at) && rate.would_have_shown();
     was_judged && is_newest && at.since(incident.judged_at) <= MAX_UNJUDGED
 }
 

@@ -205,6 +205,17 @@ fn a_rate_of_an_hour_that_is_past_is_not_told_as_the_present_one() {
     let bounced_since = text(&|step| step.incident.last_event_at = Some(step.at - HOUR));
     let named = format!("🔴 WAKE {wave} Tue 3 Mar 10:00–11:00 (43%)\n");
     assert!(bounced_since.starts_with(&named), "{bounced_since}");
+    // Of six at that rate two or three would have bounced: that none did may be chance.
+    let of = |sent: u64| {
+        text(&|step| {
+            if let Evidence::Rate(rate) = &mut step.incident.evidence {
+                rate.sent_since = Some(sent);
+            }
+        })
+    };
+    assert!(of(6).starts_with(&named), "{}", of(6));
+    assert!(of(6).contains("→ Look at its bounces before"));
+    assert_eq!(of(8), later);
     // Nobody knows what happened since it was judged.
     let unseen = text(&|step| step.incident.judged_at = step.incident.opened_at);
     assert!(unseen.starts_with(&named), "{unseen}");

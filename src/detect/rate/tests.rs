@@ -192,6 +192,7 @@ fn hard_bounces_wake_within_a_short_window() {
 fn nothing_opens_because_less_mail_was_sent() {
     let (verdict, rate) = hard_bounces(13 * 60 + 39);
     assert_eq!((rate.numerator, rate.denominator), (40, 765));
+    assert_eq!(rate.sent_since, Some(765 - 39), "from the last one on");
     // Above 5% still, and 13 hours after the last bounce.
     assert!(rate.rate() > 0.05);
     assert_eq!(verdict, Verdict::Unresolved);

@@ -35,6 +35,7 @@ fn rate(
         classes: classes.to_vec(),
         domains: domains.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect(),
         left_out: 0,
+        sent_since: None,
         last_sent: Some(march(3, 9, 58)),
         last_delivered: Some(march(3, 9, 56)),
     }
