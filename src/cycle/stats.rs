@@ -312,14 +312,18 @@ pub(crate) fn digest_entry(
 }
 
 /// Returns the fewest messages that the same day of the week had in the weeks before, and the most that any day had; `None`
-/// where too little of that time was read.
+/// where too little of that time was read, and where the account could send nothing in a part of `period`.
 fn usual_sent(history: &History, period: Span) -> Option<(u64, u64)> {
     let begins = history.first_seen_at?;
+    if !history.is_due_throughout(period) {
+        return None;
+    }
     let days_before = |days: u32| Span::new(period.from - DAY * days, period.until - DAY * days);
     let sent = |days: u32| {
         let day = days_before(days);
         let is_seen = begins <= day.from && history.messages.covers(day);
-        is_seen.then(|| history.sent_by_hours(day))
+        // A day on which the account could send nothing is no usual one.
+        (is_seen && history.is_due_throughout(day)).then(|| history.sent_by_hours(day))
     };
     let same_day: Vec<u64> = (1..=WEEKS_COMPARED)
         .filter_map(|week| sent(7 * week))

@@ -168,23 +168,30 @@ pub(super) fn training_cutoff(history: &History, at: Timestamp) -> Timestamp {
 }
 
 impl Baseline {
-    /// Returns how many gaps per year surprise more than this and are longer than `gap`.
-    pub(super) fn annual_rate(&self, surprise: f64, gap: Span) -> f64 {
-        let longer = self.bound.annual_rate(gap.length());
+    /// Returns how many gaps per year surprise more than this and are longer than this.
+    pub(super) fn annual_rate(&self, surprise: f64, length: Duration) -> f64 {
+        let longer = self.bound.annual_rate(length);
         self.tail.annual_rate(surprise).min(longer)
     }
 
     /// Returns the surprise of a gap that has lasted throughout `gap`: that of the chosen model, and at the bound of its
-    /// length no less than the threshold.
+    /// length no less than the threshold. What lies before and after a time in which the account could send nothing counts as
+    /// two gaps.
     pub(super) fn surprise(&self, history: &History, gap: Span) -> f64 {
         let scorer = self.scorer(gap.from, history);
-        let by_model: f64 = split_by_hour(gap)
-            .enumerate()
-            .map(|(elapsed, part)| scorer.score(part, elapsed))
+        let by_model: f64 = history
+            .due_parts(gap)
+            .into_iter()
+            .flat_map(|due| {
+                let hours = split_by_hour(due).enumerate();
+                hours.map(move |(elapsed, part)| (due.from, part, elapsed))
+            })
+            .map(|(began, part, elapsed)| scorer.score(began, part, elapsed))
             .sum();
         match self.bound.length(history, gap.from) {
             Some(bound) => {
-                let share = gap.length().as_secs_f64() / bound.as_secs_f64().max(1.0);
+                let length = history.longest_due(gap);
+                let share = length.as_secs_f64() / bound.as_secs_f64().max(1.0);
                 by_model.max(self.threshold * share)
             }
             None => by_model,
@@ -237,10 +244,11 @@ impl<'a> GapScorer<'a> {
         }
     }
 
-    fn score(&self, part: Span, elapsed: usize) -> f64 {
+    /// Returns what `part` adds to the surprise of a gap that began at `began`.
+    fn score(&self, began: Timestamp, part: Span, elapsed: usize) -> f64 {
         let weighted = self.weighted.iter();
         weighted
-            .map(|(model, share)| share * model.score(self.start, part, elapsed))
+            .map(|(model, share)| share * model.score(began, part, elapsed))
             .sum()
     }
 
@@ -253,7 +261,7 @@ impl<'a> GapScorer<'a> {
         let mut surprise = 0.0;
         let longest = Span::new(self.start, self.start + HOUR * MAX_OUTAGE_HOURS);
         for (elapsed, part) in split_by_hour(longest).enumerate() {
-            surprise += self.score(part, elapsed);
+            surprise += self.score(self.start, part, elapsed);
             let length = part.until.since(self.start);
             let is_silence = surprise > threshold || bound.is_some_and(|bound| length > bound);
             if is_silence && length > super::silence::INDEX_LAG {

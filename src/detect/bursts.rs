@@ -92,6 +92,8 @@ pub(super) struct Overdue<'a> {
     pub schedule: &'a BurstSchedule,
     /// The last burst of a usual size.
     pub last: Burst,
+    /// When it began, or would have begun while the account could send nothing.
+    began: Timestamp,
     /// When the next one was due.
     pub due: Timestamp,
     /// The time since the last burst, over the time after which the next one is missing: above 1 it is.
@@ -181,19 +183,21 @@ impl BurstModel {
     pub(super) fn latest(&self, history: &History, at: Timestamp) -> Option<Overdue<'_>> {
         let known = self.schedules.iter().filter_map(|schedule| {
             let last = schedule.last_burst(history, at)?;
-            let due = schedule.due_after(last.span.from);
-            let limit = schedule.limit_after(last.span.from);
+            let began = schedule.began(last, history, at);
+            let due = schedule.due_after(began);
+            let limit = schedule.limit_after(began);
             let slack = limit.since(due);
             let seen = Span::new(due.max(last.span.until + slack) - slack, at);
             let covered = history
                 .messages
                 .covers(Span::new(seen.from.min(at), at - super::silence::INDEX_LAG));
-            let patience = limit.since(last.span.from);
+            let patience = limit.since(began);
             covered.then_some(Overdue {
                 schedule,
                 last,
+                began,
                 due,
-                lateness: at.since(last.span.from).div_duration_f64(patience),
+                lateness: at.since(began).div_duration_f64(patience),
                 longest: schedule.longest.div_duration_f64(patience),
             })
         });
@@ -232,7 +236,7 @@ impl Overdue<'_> {
     /// Returns how many times a year a burst is expected to be as late as this one is at `at`.
     pub(super) fn annual_rate(&self, at: Timestamp) -> f64 {
         let per_year = YEAR_S / self.schedule.interval.as_secs_f64().max(1.0);
-        per_year * self.schedule.chance_of(self.last.span.from, at)
+        per_year * self.schedule.chance_of(self.began, at)
     }
 
     pub(super) fn evidence(self) -> MissingBurst {
@@ -309,6 +313,21 @@ impl BurstSchedule {
             .into_iter()
             .chain(later)
             .rfind(|burst| burst.span.from < at)
+    }
+
+    /// Returns the beginning of the burst at `at` after which the next one is judged: of the last one, or of the last that could not be
+    /// sent when it was due, since the account was not active.
+    fn began(&self, last: Burst, history: &History, at: Timestamp) -> Timestamp {
+        let mut began = last.span.from;
+        loop {
+            let due = self.due_after(began);
+            let slack = self.limit_after(began).since(due);
+            let time = Span::new((due - slack).max(last.span.until), due + slack);
+            if due >= at || due <= began || history.is_due_throughout(time) {
+                return began;
+            }
+            began = due;
+        }
     }
 
     /// Returns when the next burst is due after one that began at `from`.

@@ -35,7 +35,8 @@ pub(super) fn evaluate(
             state = since;
         }
     }
-    let covered = history.messages.covers(Span::before(at, RECOVERY_TIME));
+    let known = history.known_sending();
+    let covered = known.covers(Span::before(at, RECOVERY_TIME));
     let verdict = if is_learning || !covered {
         Verdict::Unknown
     } else if state.evidence <= limit {

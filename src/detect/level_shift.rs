@@ -125,6 +125,8 @@ fn thin(hour: HourCount, share: f64) -> Option<HourCount> {
 struct DayCounts {
     until: Timestamp,
     sent: Vec<Option<u64>>,
+    /// Of each day, whether the account could send nothing in a part of it: it is passed over.
+    is_inactive: Vec<bool>,
     /// Of each day, which of the week it is; the first two are those of a weekend.
     weekdays: Vec<usize>,
 }
@@ -134,10 +136,13 @@ impl DayCounts {
         let length = NEW_DAYS.1 + OLD_DAYS.1;
         let first = history.first_seen_at.unwrap_or(until);
         let (mut sent, mut weekdays) = (Vec::with_capacity(length), Vec::with_capacity(length));
+        let mut is_inactive = Vec::with_capacity(length);
         for back in 1..=length as u32 {
             let day = Span::new(until - DAY * back, until - DAY * (back - 1));
             let covered = first <= day.from && history.messages.covers(day);
-            sent.push(covered.then(|| history.sent_by_hours(day)));
+            let due = history.is_due_throughout(day);
+            sent.push((covered && due).then(|| history.sent_by_hours(day)));
+            is_inactive.push(covered && !due);
             // 1970-01-01 was a Thursday: Saturday is day 0.
             let days = day.from.0.div_euclid(86_400_000) + 5;
             weekdays.push(usize::try_from(days.rem_euclid(7)).unwrap_or(0));
@@ -145,6 +150,7 @@ impl DayCounts {
         Self {
             until,
             sent,
+            is_inactive,
             weekdays,
         }
     }
@@ -156,7 +162,9 @@ impl DayCounts {
             range.collect::<Vec<(usize, u64)>>()
         };
         let (after, before) = (of(0..new), of(new..(new + OLD_DAYS.1).min(self.sent.len())));
-        if after.len() < new || before.len() < OLD_DAYS.0 {
+        let inactive = self.is_inactive[..new].iter().filter(|is| **is).count();
+        let is_known = after.len() + inactive >= new && after.len() >= NEW_DAYS.0;
+        if !is_known || before.len() < OLD_DAYS.0 {
             return None;
         }
         let means = weekday_means(&before);
@@ -179,7 +187,7 @@ impl DayCounts {
             let (sent, expected) = volume(days);
             sent / expected.max(1e-9)
         };
-        let (late, early) = after.split_at(new / 2);
+        let (late, early) = after.split_at(after.len() / 2);
         let is_level = (MIN_SHARE..MAX_SHARE).contains(&share_of(&after))
             && [late, early]
                 .iter()
@@ -195,7 +203,7 @@ impl DayCounts {
             from: self.until - DAY * u32::try_from(new).unwrap_or(u32::MAX),
             sent,
             expected,
-            days: new,
+            days: after.len(),
             has_left: has_left && new <= MAX_DAYS_TO_LEAVE,
         };
         is_level.then_some(((expected - sent as f64) / scatter, shift))

@@ -143,11 +143,14 @@ impl Silence {
     /// gone out is not missed.
     fn expected_in_gap(&self, history: &History, gap: Span) -> f64 {
         let hour = Span::new(gap.from.floor(HOUR), gap.from.floor(HOUR) + HOUR);
-        let rest = hour.intersect(gap);
+        let expected = |span: Span| {
+            let due = history.due_parts(span).into_iter();
+            due.fold(0.0, |sum, part| sum + self.expected(part))
+        };
         let sent = history.sent_in(&[Span::new(hour.from, gap.from + Duration::from_millis(1))]);
         let lacking = (self.expected(hour) - sent as f64).max(0.0);
-        let too_much = (self.expected(rest) - lacking).max(0.0);
-        self.expected(gap) - too_much
+        let too_much = (expected(hour.intersect(gap)) - lacking).max(0.0);
+        expected(gap) - too_much
     }
 
     /// Returns whether history is too short at `at` to speak of silence.
@@ -253,7 +256,7 @@ impl Silence {
             return usual;
         };
         let is_explained = match &usual.evidence {
-            Evidence::Silence(silence) => silence.gap.length() <= *cap,
+            Evidence::Silence(silence) => of.learned.longest_due(silence.gap) <= *cap,
             _ => true,
         };
         if is_explained || usual.verdict == Verdict::Breach {
@@ -270,10 +273,11 @@ impl Silence {
     fn evaluate_uncapped(&self, history: &History, tag: Option<&Tag>, at: Timestamp) -> Finding {
         let gap = gap(history, at, tag.map_or(Duration::ZERO, |_| UNSETTLED));
         let overdue = gap.and_then(|gap| self.overdue(history, gap, at));
+        let length = gap.map_or(Duration::ZERO, |gap| history.longest_due(gap));
         let (surprise, threshold) = match gap {
             Some(gap) if self.bursts.only_bursts => {
                 let bound = self.baseline.bound.length(history, gap.from);
-                let bounded = bound.map_or(0.0, |bound| gap.length().div_duration_f64(bound));
+                let bounded = bound.map_or(0.0, |bound| length.div_duration_f64(bound));
                 (overdue.map_or(0.0, |o| o.lateness).max(bounded), 1.0)
             }
             Some(gap) => (
@@ -283,10 +287,14 @@ impl Silence {
             None => (0.0, self.baseline.threshold),
         };
         // By the cautious mean: where next to nothing is known, the plain one expects nothing for ever.
-        let is_missed = |gap: Span| self.baseline.cusum.mean.over(gap) >= MIN_EXPECTED;
+        let is_missed = |gap: Span| {
+            let due = history.due_parts(gap).into_iter();
+            let expected = due.map(|part| self.baseline.cusum.mean.over(part));
+            expected.sum::<f64>() >= MIN_EXPECTED
+        };
         let is_silence = |gap: Span| {
             surprise > threshold
-                && gap.length() > INDEX_LAG
+                && length > INDEX_LAG
                 && (self.bursts.only_bursts || is_missed(gap))
         };
         let verdict = match gap {
@@ -302,7 +310,7 @@ impl Silence {
         } else {
             Severity::Warn
         };
-        let gap = gap.unwrap_or(Span::new(at, at));
+        let gap = gap.map_or(Span::new(at, at), |gap| since_due(history, gap));
         let evidence = Evidence::Silence(SilenceEvidence {
             last_sent: history.last_sent(at),
             gap,
@@ -313,7 +321,7 @@ impl Silence {
             longest_before: overdue.map_or_else(|| self.baseline.tail.max(), |o| o.longest),
             times_a_year: match overdue {
                 Some(overdue) => overdue.annual_rate(at),
-                None => self.baseline.annual_rate(surprise, gap),
+                None => self.baseline.annual_rate(surprise, length),
             },
             false_alarms_per_year: self.false_alarms_per_year,
             missing_burst: overdue.map(Overdue::evidence),
@@ -362,12 +370,12 @@ impl Silence {
     }
 }
 
-/// The covered time without mail before `at`; `None` where coverage ends more than `lag` before. The mail of a tag is
+/// The known time without mail before `at`; `None` where it ends more than `lag` before. The mail of a tag is
 /// counted where the index has settled, and no later.
 fn gap(history: &History, at: Timestamp, lag: Duration) -> Option<Span> {
     let span = history.since_beginning(Span::new(Timestamp::MIN, at));
-    let tail = history
-        .messages
+    let known = history.known_sending();
+    let tail = known
         .parts(span)
         .last()
         .filter(|part| part.until + lag >= at)?;
@@ -375,4 +383,11 @@ fn gap(history: &History, at: Timestamp, lag: Duration) -> Option<Span> {
         tail.from.max(history.last_sent(at).unwrap_or(tail.from)),
         tail.until,
     ))
+}
+
+/// Returns `gap` from when mail was due on: one that came with the suspension of the account is told from the end of that.
+fn since_due(history: &History, gap: Span) -> Span {
+    let due = history.due_parts(gap);
+    let from = due.first().map_or(gap.until, |part| part.from);
+    Span::new(from, gap.until)
 }

@@ -11,6 +11,7 @@ mod feedback;
 mod gap_bound;
 mod kept;
 mod recovery;
+mod suspended;
 mod together;
 mod uneven_days;
 

@@ -50,6 +50,10 @@ impl Together {
             true => seen,
             false => joint.messages.intersect(&seen),
         };
+        // A part of them says nothing of all.
+        for time in history.inactive.spans() {
+            joint.inactive.insert(*time);
+        }
         let first = joint.first_seen_at.unwrap_or(first_seen_at);
         joint.first_seen_at = Some(first.min(first_seen_at));
         joint.hours = join_hours(&joint.hours, &history.hours);

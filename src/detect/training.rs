@@ -79,6 +79,8 @@ pub(super) struct Training<'h> {
     first_seen_at: Option<Timestamp>,
     /// What was covered.
     messages: Coverage,
+    /// The times in which the account could send nothing.
+    inactive: Coverage,
     hours: &'h [HourCount],
     /// The digests of weeks of them that are known.
     packed: &'h PackedWeeks,
@@ -94,10 +96,12 @@ impl<'h> Training<'h> {
         let from = hours.partition_point(|hour| hour.start < since);
         let end = hours.partition_point(|hour| hour.first_at < until);
         let known = history.messages.parts(Span::new(since, until));
+        let inactive = history.inactive.parts(Span::new(since, until));
         Self {
             time,
             first_seen_at: history.first_seen_at.map(|first| first.max(since)),
             messages: Coverage::from_spans(known),
+            inactive: Coverage::from_spans(inactive),
             hours: &hours[from..end.max(from)],
             packed: &history.packed,
             marked: &history.marked,
@@ -114,6 +118,7 @@ impl<'h> Training<'h> {
         History {
             first_seen_at: self.first_seen_at,
             messages: self.messages.clone(),
+            inactive: self.inactive.clone(),
             hours: self.hours.to_vec(),
             marked: self.marked.to_vec(),
             ..History::default()
@@ -139,6 +144,11 @@ impl<'h> Training<'h> {
         ]);
         let spans = self.messages.spans();
         digest.add_each(spans, |span| [span.from.0, span.until.0]);
+        // Of most accounts there are none: what was learned of these is known by the key that it had before.
+        let inactive = self.inactive.spans();
+        if !inactive.is_empty() {
+            digest.add_each(inactive, |span| [span.from.0, span.until.0]);
+        }
         let marks = self.marked.iter();
         let marks = marks.filter(|mark| mark.rule.learns_from_sending());
         let marks: Vec<_> = marks.collect();

@@ -116,9 +116,11 @@ impl Incident {
 }
 
 impl History {
-    /// Returns what is known at `at` of when mail was sent, without the outages that people called real.
+    /// Returns what is known at `at` of when mail was sent, without the outages that people called real and the times in which the
+    /// account could send nothing.
     pub fn without_outages(&self, at: Timestamp) -> Cow<'_, Self> {
-        self.without_times(Judgement::Real, self.marked_sending(Judgement::Real, at))
+        let real = self.marked_sending(Judgement::Real, at);
+        self.without(Judgement::Real, real.chain(self.inactive_spans()))
     }
 
     /// Returns this, the past before `until`, without the part of each outage called real that lies in it: what is learned from ends at a
@@ -128,13 +130,13 @@ impl History {
         let begun = real.filter(|span| span.from < until);
         let end = |span| self.mail_after(span).map_or(until, |next| next.min(until));
         let times = begun.map(|span| Span::new(span.from, end(span)));
-        self.without_times(Judgement::Real, times)
+        self.without(Judgement::Real, times.chain(self.inactive_spans()))
     }
 
     /// Returns the same without the times of false alarms.
     pub fn without_false_alarms(&self, at: Timestamp) -> Cow<'_, Self> {
         let judgement = Judgement::FalseAlarm;
-        self.without_times(judgement, self.marked_sending(judgement, at))
+        self.without(judgement, self.marked_sending(judgement, at))
     }
 
     /// Returns the longest gap within a time that was called a false alarm and was over before `at`, as far as hourly counts
@@ -158,12 +160,8 @@ impl History {
         marked.map(|m| m.span).collect()
     }
 
-    /// Returns the history in which these times, of which this was said, are unknown.
-    fn without_times(
-        &self,
-        judgement: Judgement,
-        times: impl Iterator<Item = Span>,
-    ) -> Cow<'_, Self> {
+    /// Returns the history in which these times are unknown; nothing is marked with this judgement any more.
+    fn without(&self, judgement: Judgement, times: impl Iterator<Item = Span>) -> Cow<'_, Self> {
         let times: Vec<Span> = times.collect();
         if times.is_empty() {
             return Cow::Borrowed(self);
@@ -176,6 +174,7 @@ impl History {
             first_seen_at: self.first_seen_at,
             installed_at: self.installed_at,
             messages,
+            inactive: self.inactive.clone(),
             counted: self.counted.clone(),
             hours: self.hours.clone(),
             sent: self.sent.clone(),
@@ -204,13 +203,17 @@ impl History {
         Some(next.max(span.until))
     }
 
-    /// Returns the longest time between two hours with mail, as far as it lies in `span`.
+    fn inactive_spans(&self) -> impl Iterator<Item = Span> {
+        self.inactive.spans().iter().copied()
+    }
+
+    /// Returns the longest time between two hours with mail, as far as it lies in `span`, less that in which none was due.
     fn longest_gap_in(&self, span: Span) -> Option<Duration> {
         let first = self.hours.partition_point(|h| h.last_at < span.from);
         let end = self.hours.partition_point(|h| h.first_at <= span.until);
         let pairs = self.hours[first..end.max(first)].windows(2);
         pairs
-            .map(|pair| pair[1].first_at.since(pair[0].last_at))
+            .map(|pair| self.longest_due(Span::new(pair[0].last_at, pair[1].first_at)))
             .max()
     }
 }

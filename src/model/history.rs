@@ -235,6 +235,8 @@ pub struct History {
     pub messages: Coverage,
     /// Where bounces were listed completely.
     pub bounces: Coverage,
+    /// Where messages were covered and none were due, since [the account could send nothing](Self::inactive_times).
+    pub inactive: Coverage,
     /// Spans whose messages were counted, in order and apart: of a part of one of them nothing is known.
     pub counted: Vec<CountedSpan>,
     /// Every hour with mail, in order, of the last [`HOURS_KEPT`].

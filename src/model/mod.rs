@@ -12,6 +12,7 @@ mod duration;
 mod feedback;
 mod finding;
 mod history;
+mod inactive;
 mod incident;
 mod learned;
 mod mail;

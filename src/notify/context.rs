@@ -41,12 +41,19 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 Some(sent) => format!("Last message{with_tag} {}.", time(sent)),
                 None => format!("No message{with_tag} is known."),
             };
+            // What could not be sent, as by an account that was not active, is not missed.
+            let since = match silence.last_sent {
+                Some(sent) if sent < silence.gap.from => format!(" {}", time(silence.gap.from)),
+                _ => String::new(),
+            };
             let missing = match silence.missing_burst {
                 Some(burst) => {
                     let (usual, due) = (approx(burst.usual as f64), time(burst.due_at));
                     format!("{last} About {usual} were due at {due}.")
                 }
-                None => format!("{last} About {expected} would normally have gone out since."),
+                None => {
+                    format!("{last} About {expected} would normally have gone out since{since}.")
+                }
             };
             std::iter::once(missing)
                 .chain(describe_together(incident, silence))

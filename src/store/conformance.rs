@@ -193,6 +193,7 @@ facts! {
         the_latest_of_each_rule_and_stream_is_told
         transitions_are_told_by_their_recording_in_order_of_their_instants
         polls_are_told_newest_first
+        no_mail_is_due_while_the_account_was_refused
         pruning_keeps_open_incidents;
     outbox:
         rows_are_due_in_the_order_they_were_written

@@ -183,3 +183,53 @@ fn mail_that_is_lost_while_the_api_is_out_is_sampled_once_it_is_read() {
     assert!(high + 200 < sent, "{figures}");
     world.set_aside("the sample is what is tested");
 }
+
+/// The account is suspended on Tuesday 10:30, which is told, and active again on Wednesday at 15:10.
+fn suspended(until: &str) -> World {
+    let mut world = world(Process::One);
+    let gone = Span::new(at("2026-03-03T10:30:00Z"), at(until));
+    world.shop.stop_sending("outbound", gone);
+    world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
+    world.set_aside("before what is tested");
+    world.shop.always(Fault::StatusBody {
+        code: 422,
+        error_code: 413,
+        message: "Your account is not active.".to_owned(),
+    });
+    world.hours("2026-03-03T11:00:00Z", "2026-03-04T15:00:00Z");
+    let told = world.alerts();
+    let first = "🔴 WAKE shop: Postmark refuses requests: the account is not active";
+    assert!(told[0].starts_with(first), "{told:?}");
+    world.shop.clear_faults();
+    world.cycle(at("2026-03-04T16:00:00Z"));
+    world
+}
+
+#[test]
+fn an_account_that_is_active_again_is_the_only_news_where_mail_is_back() {
+    let mut world = suspended("2026-03-04T15:10:00Z");
+    let told = world.alerts();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("Postmark serves the account again"),
+        "{told:?}"
+    );
+    let later = world.hours("2026-03-04T17:00:00Z", "2026-03-04T20:00:00Z");
+    assert_eq!(later.steps(), [""; 0]);
+    assert_eq!(world.alerts(), [""; 0]);
+}
+
+#[test]
+fn mail_that_does_not_come_back_with_the_account_is_told_by_its_own_time() {
+    let mut world = suspended("2026-03-05T00:00:00Z");
+    let told = world.alerts();
+    assert_eq!(told.len(), 1, "{told:?}");
+    world.hours("2026-03-04T17:00:00Z", "2026-03-04T18:00:00Z");
+    let told = world.alerts();
+    let is_stop = |title: &String| {
+        ["1 h", "2 h"]
+            .iter()
+            .any(|length| title.ends_with(&format!("shop/outbound: no mail sent for {length}")))
+    };
+    assert!(told.iter().any(is_stop), "{told:?}");
+}

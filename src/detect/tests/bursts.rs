@@ -185,3 +185,26 @@ fn a_stop_in_the_future_follows_the_bursts_that_are_due_until_then() {
         assert!(later > HOUR, "{every}: {later:?}");
     }
 }
+
+#[test]
+fn a_burst_that_was_due_while_the_account_could_send_nothing_is_not_missed() {
+    for others in [Vec::new(), logins(140)] {
+        let due = |n: u32| start() + DAY * (1 + 7 * n) + 10 * HOUR;
+        let suspended = Span::new(due(14) - 4 * HOUR, due(14) + 10 * HOUR);
+        let known = |count: usize| {
+            let weeks = regular(20, 7).enumerate().take(count);
+            let weeks = weeks.filter(|(n, _)| *n != 14).map(|(_, at)| at);
+            let mut sent = bursts(weeks, 800);
+            sent.extend(others.iter().filter(|at| !suspended.contains(**at)));
+            let mut history = history(sent, due(19));
+            history.inactive = history.inactive_times(&[suspended]);
+            history
+        };
+        let polls = Span::new(due(14) - DAY, due(18));
+        assert_eq!(breaches(&known(20), polls), []);
+        // That of the week after is missed as always.
+        let found = breaches(&known(14), polls);
+        let (_, at) = *found.first().expect("a missing burst");
+        assert!((due(15)..=due(15) + DAY).contains(&at), "{at}");
+    }
+}

@@ -52,6 +52,8 @@ struct World {
     sent: Vec<Timestamp>,
     holes: Vec<Span>,
     marked: Vec<MarkedTime>,
+    /// When polls found the account not active.
+    refused: Vec<Span>,
     rules: Rules,
     series: usize,
     now: Timestamp,
@@ -80,6 +82,7 @@ impl World {
             history.messages = history.messages.without(*hole);
         }
         history.marked.clone_from(&self.marked);
+        history.inactive = history.inactive_times(&self.refused);
         history
     }
 
@@ -89,6 +92,7 @@ impl World {
         let of_tag = self.part(|number| number % 3 == 0);
         let mut tag = whole.for_tag(of_tag.hours, of_tag.sent, Vec::new());
         tag.marked.clone_from(&self.marked);
+        tag.inactive = tag.inactive_times(&self.refused);
         if self.packed {
             pack(&mut whole, self.now);
             pack(&mut tag, self.now);
@@ -154,6 +158,11 @@ enum Change {
     },
     /// The oldest hole is filled, late.
     Fill,
+    /// The account was not active some days ago, which is found out now.
+    Suspend {
+        days_ago: u32,
+        hours: u32,
+    },
     Budget(usize),
     FalseAlarms(f64),
     MinHistory(u32),
@@ -176,6 +185,7 @@ fn changes() -> impl Strategy<Value = Change> {
         2 => (100u32..400).prop_map(Change::Pass),
         1 => open.clone().prop_map(|(days_ago, hours)| Change::Open { days_ago, hours }),
         1 => Just(Change::Fill),
+        1 => open.clone().prop_map(|(days_ago, hours)| Change::Suspend { days_ago, hours }),
         1 => (1usize..60).prop_map(Change::Budget),
         1 => (0.5f64..9.0).prop_map(Change::FalseAlarms),
         1 => (1u32..20).prop_map(Change::MinHistory),
@@ -199,6 +209,11 @@ fn apply(world: &mut World, kept: &mut BTreeMap<Series, Learned>, change: Change
         }
         Change::Fill if world.holes.is_empty() => {}
         Change::Fill => drop(world.holes.remove(0)),
+        Change::Suspend { days_ago, hours } => {
+            let time = ago(world, days_ago, hours);
+            world.sent.retain(|at| !time.contains(*at));
+            world.refused.push(time);
+        }
         Change::Budget(series) => world.series = series,
         Change::FalseAlarms(number) => world.rules.silence.false_alarms_per_year = number,
         Change::MinHistory(days) => world.rules.silence.min_history = DAY * days,
@@ -242,6 +257,7 @@ proptest! {
             sent: mail(seed, days + 120, a_day, bursts),
             holes: Vec::new(),
             marked: Vec::new(),
+            refused: Vec::new(),
             rules: Rules::default(),
             series: 2,
             now: start() + DAY * days,
@@ -267,6 +283,7 @@ fn a_stream_is_learned_once_a_week_however_often_it_is_judged() {
         sent: mail(7, 60, 40.0, false),
         holes: Vec::new(),
         marked: Vec::new(),
+        refused: Vec::new(),
         rules: Rules::default(),
         series: 3,
         now,
@@ -290,6 +307,7 @@ fn what_judging_needs_is_small_whatever_it_was_learned_from() {
         sent: mail(3, days, 300.0, false),
         holes: Vec::new(),
         marked: Vec::new(),
+        refused: Vec::new(),
         rules: Rules::default(),
         series: 1,
         now: start() + DAY * days,
@@ -382,6 +400,7 @@ fn what_is_learned() -> String {
             sent: mail(seed, 84, a_day, bursts),
             holes: vec![Span::new(start() + 20 * DAY, start() + 22 * DAY)],
             marked: Vec::new(),
+            refused: Vec::new(),
             rules: Rules::default(),
             series: 2,
             now: start() + 80 * DAY,

@@ -263,3 +263,35 @@ pub(super) fn pruning_keeps_open_incidents(b: &mut Database) {
     assert_eq!(b.latest_incidents(&shop()).expect("read"), [stands]);
     assert_eq!(b.transitions(span(0, 900)).expect("read"), []);
 }
+
+pub(super) fn no_mail_is_due_while_the_account_was_refused(b: &mut Database) {
+    let id = |number: u32| format!("00000000-0000-0000-0000-{number:012}");
+    let sent = [(1, -600), (2, 7200), (3, 20_000)];
+    let sent = sent.map(|(number, seconds)| super::mail(&id(number), at(seconds)));
+    super::save(b, &sent, Some(span(-7200, 36_000)));
+    let account = incident("acct", Rule::AccountInactive, at(0));
+    let again = incident("acc2", Rule::AccountInactive, at(10_000));
+    let known = |b: &mut Database| {
+        let history = super::history(b, span(-7200, 36_000), &[]);
+        history.inactive.spans().to_vec()
+    };
+    assert_eq!(known(b), []);
+    let opened = opening(b, std::slice::from_ref(&account), at(0));
+    b.commit(&opened).expect("committed");
+    // From the last mail before to the first one after.
+    assert_eq!(known(b), [span(-600, 7200)]);
+    let end = CycleCommit {
+        incidents: vec![resolved(&account, at(3600))],
+        transitions: vec![step(&account, Step::Resolved, at(3600))],
+        ..CycleCommit::default()
+    };
+    b.commit(&end).expect("committed");
+    assert_eq!(known(b), [span(-600, 3600)]);
+    let opened = opening(b, &[again], at(10_000));
+    b.commit(&opened).expect("committed");
+    let times = [span(-600, 3600), span(7200, 20_000)];
+    assert_eq!(known(b), times, "nobody was answered since");
+    let of_other = crate::model::StreamKey::new(&"other".into(), &super::outbound());
+    let other = b.history(&of_other, span(0, 36_000), &[]).expect("read");
+    assert_eq!(other.inactive.spans(), []);
+}

@@ -12,6 +12,7 @@ use crate::store::{Database, Error};
 
 use super::feedback::load_marked;
 use super::id::id_from_bytes;
+use super::incidents::load_refused;
 use super::tags::ALL_MAIL;
 use super::{Row, Session, address_checks, counts, coverage, packed_hours, values};
 
@@ -61,12 +62,18 @@ impl Database {
         self.read_stream(stream, |s, key| {
             let mut history = load(s, stream, key, range, cuts)?;
             let marked = load_marked(s, stream)?;
-            for (tag, name) in used_tags(s, key, range)? {
+            let used = used_tags(s, key, range)?;
+            let refused = match used.is_empty() {
+                true => Vec::new(),
+                false => load_refused(s, stream.server())?,
+            };
+            for (tag, name) in used {
                 let counted = counts::load(s, key, tag, kept(range.until))?;
                 let (hours, packed) = load_hours(s, key, tag, kept(range.until), &counted)?;
                 let (sent, _) = load_counts(s, key, tag, range, cuts, &counted)?;
                 let (tag, mut of_tag) = (Tag(name), history.for_tag(hours, sent, counted));
                 of_tag.packed = packed;
+                of_tag.inactive = of_tag.inactive_times(&refused);
                 of_tag.marked = marked_of(&marked, Some(&tag));
                 history.tags.insert(tag, of_tag);
             }
@@ -126,7 +133,7 @@ fn load_sending(
     let (first_seen_at, installed_at) = load_beginning(s, stream, key)?;
     let (sent, recipients) = load_counts(s, key, ALL_MAIL, range, cuts, &counted)?;
     let (hours, packed) = load_hours(s, key, ALL_MAIL, kept(range.until), &counted)?;
-    Ok(History {
+    let mut history = History {
         first_seen_at,
         installed_at,
         messages: coverage::load(s, key, Kind::Messages)?,
@@ -137,7 +144,9 @@ fn load_sending(
         counted,
         marked: marked_of(&load_marked(s, stream)?, None),
         ..History::default()
-    })
+    };
+    history.inactive = history.inactive_times(&load_refused(s, stream.server())?);
+    Ok(history)
 }
 
 /// Returns the times that were of all mail, and of a tag where it is asked for.

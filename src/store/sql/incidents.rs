@@ -93,6 +93,32 @@ impl Database {
     }
 }
 
+/// Returns the times in which polls of a server found its account not active, in order, each from the first that was refused to the
+/// first that was answered; the last one may have no end.
+pub(super) fn load_refused(s: &mut dyn Session, server: &ServerName) -> Result<Vec<Span>, Error> {
+    let steps: Vec<(Timestamp, String)> = s.rows(
+        "SELECT t.at, t.step FROM incidents i JOIN transitions t ON t.incident = i.id
+         WHERE i.server = ?1 AND i.stream = '' AND i.tag = '' AND i.rule = ?2 AND t.step IN (?3, ?4) ORDER BY t.at, t.seq",
+        &values![
+            &server.0,
+            Rule::AccountInactive.name(),
+            Step::Opened.name(),
+            Step::Resolved.name()
+        ],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let (mut refused, mut since) = (Vec::new(), None);
+    for (at, step) in steps {
+        if step == Step::Opened.name() {
+            since = since.or(Some(at));
+        } else if let Some(from) = since.take() {
+            refused.push(Span::new(from, at));
+        }
+    }
+    refused.extend(since.map(|from| Span::new(from, Timestamp::MAX)));
+    Ok(refused)
+}
+
 /// A step from the columns at, step, told, text and body.
 pub(super) fn read_transition(row: &dyn Row) -> Result<TransitionRow, Error> {
     let step = serde_json::Value::String(row.get(1)?);
