@@ -22,6 +22,9 @@ const MAX_FALSE_ALARMS_PER_WEEK: f64 = 0.5;
 
 /// An alert that comes later after mail stopped is a warning.
 const MAX_ALERT_DELAY: Duration = Duration::from_secs(3 * 86_400);
+const UNREAD: &str =
+    "The server's last poll was not complete: nobody would hear of a stop before it is read again";
+const SWITCHED_OFF: &str = "Monitoring is switched off: nobody would hear of a stop";
 const SPARSE: &str =
     "raise `silence.false_alarms_per_year`, or have something send at regular times";
 
@@ -54,9 +57,18 @@ async fn stored(
     let last = app.store.call(|s| s.last_cycle_at()).await?;
     let at = last.unwrap_or(now);
     let series = budget_series(&app.config, &app.store).await?;
+    let states = app.store.call(|s| s.server_states()).await?;
     let mut checks = Vec::new();
     for server in servers {
         let name = server.name.clone();
+        let state = states.get(&server.name);
+        let unread = match state.is_some_and(|state| state.incomplete_since.is_some()) {
+            _ if !app.config.enabled => {
+                Some((SWITCHED_OFF, "unset FLAG_POSTMARK_DELIVERY_MONITOR"))
+            }
+            true => Some((UNREAD, "`hushwatch status` says why it is not read")),
+            false => None,
+        };
         for stream in app.store.call(move |s| s.watched_streams(&name)).await? {
             let rules = app.config.rules_for(server);
             let check = StreamRuleCheck {
@@ -65,6 +77,7 @@ async fn stored(
                 stream,
                 schedule: app.config.schedule.clone(),
                 series,
+                unread,
                 at,
                 zone: app.config.time_zone,
             };
@@ -81,6 +94,8 @@ struct StreamRuleCheck {
     rules: Rules,
     schedule: Schedule,
     series: usize,
+    /// Why nobody would hear of a stop now, and the remedy.
+    unread: Option<(&'static str, &'static str)>,
     at: Timestamp,
     zone: Tz,
 }
@@ -105,6 +120,9 @@ impl StreamRuleCheck {
         if !self.rules.is_enabled(Rule::SendSilence) {
             let text = "`send_silence` is off, so a stop is not reported";
             return Check::pass(NAME, text);
+        }
+        if let Some((why, remedy)) = self.unread {
+            return Check::warn(NAME, why, remedy);
         }
         let silence = Silence::for_stream(history, self.at, &self.rules, self.series);
         if silence.is_learning(history, self.at) {

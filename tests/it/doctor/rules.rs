@@ -2,6 +2,7 @@
 
 use hushwatch::clock;
 use hushwatch::model::{DAY, HOUR, Span};
+use hushwatch::sim::Fault;
 use hushwatch::sim::postmark::Profile;
 
 use super::{Said, doctor, world};
@@ -126,5 +127,22 @@ fn silence_is_reported_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterw
     said.has(
         "! shop/outbound: Too little mail: if it stopped, no alert would come",
         &[],
+    );
+}
+
+#[test]
+fn of_a_server_that_is_not_read_no_alert_is_promised() {
+    let mut world = sending(20.0, 30, "");
+    world.shop.always(Fault::Status(503));
+    assert_eq!(world.cycle(clock::now()).code, 1);
+    world.shop.clear_faults();
+    let said = diagnose(&world);
+    let not_read = "! shop/outbound: The server's last poll was not complete: nobody would hear of a stop before it is read again";
+    said.has(not_read, &["; `hushwatch status` says why"]);
+    said.lacks("✓ shop/outbound: If mail stopped");
+    world.env("FLAG_POSTMARK_DELIVERY_MONITOR", "0");
+    doctor(&world, &[]).has(
+        "! shop/outbound: Monitoring is switched off: nobody would hear of a stop",
+        &["; unset FLAG_POSTMARK_DELIVERY_MONITOR"],
     );
 }
