@@ -3,9 +3,10 @@
 use clap::Subcommand;
 
 use crate::commands::CommandResult;
-use crate::commands::open::{check_access, store_error};
+use crate::commands::open::{check_access, missing_database, open_as_it_is, store_error};
 use crate::commands::stdout::print;
 use crate::config::{self, Config, Sources};
+use crate::notify::misnamed::describe_misnamed_stream;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ConfigCommand {
@@ -17,7 +18,11 @@ pub enum ConfigCommand {
     Show,
 }
 
-pub(super) fn config(what: ConfigCommand, config: &Config, sources: &Sources) -> CommandResult {
+pub(super) async fn config(
+    what: ConfigCommand,
+    config: &Config,
+    sources: &Sources,
+) -> CommandResult {
     match what {
         ConfigCommand::Show => print(&config::show(config, sources)),
         ConfigCommand::Check => {
@@ -32,13 +37,36 @@ pub(super) fn config(what: ConfigCommand, config: &Config, sources: &Sources) ->
             };
             let rules = config::describe_rules(config).into_iter();
             let rules: String = rules.map(|line| format!("note: {line}\n")).collect();
+            let misnamed = misnamed_streams(config).await;
             let names: Vec<&str> = config.servers.iter().map(|s| s.name.0.as_str()).collect();
             print(&format!(
-                "{warnings}{off}{rules}the configuration is valid; servers: {}; data: {} ({})\n",
+                "{warnings}{off}{rules}{misnamed}the configuration is valid; servers: {}; data: {} ({})\n",
                 names.join(", "),
                 config.store,
                 config.store.decided_by
             ))
         }
     }
+}
+
+/// Returns a note of each stream that the file leaves out or gives rules, and that Postmark did not list when it was asked last. What is
+/// not stored in a file is not asked: the configuration is checked without a network.
+async fn misnamed_streams(config: &Config) -> String {
+    if config.store.database.is_some() || missing_database(config).is_some() {
+        return String::new();
+    }
+    let Ok(context) = open_as_it_is(config.clone()) else {
+        return String::new();
+    };
+    let lists = context.store.call(|s| s.stream_lists()).await;
+    let lists = lists.unwrap_or_default();
+    let servers = config.servers.iter();
+    let misnamed = servers.filter_map(|server| {
+        let list = lists.get(&server.name)?;
+        Some(server.misnamed_streams(&list.listed))
+    });
+    let notes = misnamed.flatten();
+    notes
+        .map(|of| format!("note: {}\n", describe_misnamed_stream(&of)))
+        .collect()
 }

@@ -149,7 +149,7 @@ pub async fn execute(cli: Cli) -> CommandResult {
         Command::Mute(args) => mute::mute(config, args).await,
         Command::Unmute(args) => mute::unmute(config, args).await,
         Command::Doctor(args) => doctor::doctor(config, &args).await,
-        Command::Config { what } => config::config(what, &config, &sources),
+        Command::Config { what } => config::config(what, &config, &sources).await,
         Command::Healthcheck(args) => healthcheck::healthcheck(&config, &args),
         Command::Migrate => migrate::migrate(config).await,
         Command::Backup(args) => backup::backup(config, args).await,

@@ -36,7 +36,7 @@ use chrono::NaiveTime;
 
 use crate::database::Address;
 use crate::heartbeat::Heartbeat;
-use crate::model::{Rules, ServerName, StreamId};
+use crate::model::{MisnamedStream, Rules, ServerName, StreamId};
 use crate::retry;
 use crate::secret::Secret;
 use crate::sentry::SentrySettings;
@@ -95,6 +95,25 @@ impl ServerConfig {
             .as_ref()
             .is_none_or(|only| only.contains(stream));
         is_chosen && !self.ignored_streams.contains(stream)
+    }
+
+    /// Returns what the file leaves out or gives rules of its own, and is none of the streams that Postmark listed; nothing where it
+    /// listed none.
+    pub fn misnamed_streams(&self, listed: &[StreamId]) -> Vec<MisnamedStream> {
+        let ignored = self.ignored_streams.iter();
+        let own = self.rules.iter().flat_map(|rules| rules.streams.keys());
+        let named = ignored
+            .map(|id| (id, "`ignore_streams`"))
+            .chain(own.map(|id| (id, "[[server.stream]]")));
+        let valid: Vec<&str> = listed.iter().map(|id| id.0.as_str()).collect();
+        let misnamed = named.filter(|(id, _)| !listed.is_empty() && !listed.contains(id));
+        let misnamed = misnamed.map(|(id, key)| MisnamedStream {
+            server: self.name.clone(),
+            id: id.clone(),
+            key,
+            nearest: keys::nearest(&id.0, &valid).map(StreamId::from),
+        });
+        misnamed.collect()
     }
 
     /// Whether both may watch the same stream, where they are the same Postmark server: two teams may each watch their own.

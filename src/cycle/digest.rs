@@ -5,7 +5,7 @@ use crate::config::{Config, ServerConfig, SlackSink};
 use crate::cycle::charts::DrawnDay;
 use crate::cycle::clock::cycle_instant;
 use crate::cycle::deliver::{Trigger, deliver};
-use crate::cycle::poll::missing_streams::load_missing_streams;
+use crate::cycle::poll::missing_streams::{load_misnamed_streams, load_missing_streams};
 use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
@@ -148,6 +148,7 @@ async fn build_digest(
         mutes: store.call(move |s| s.mutes(now)).await?,
         same_servers: load_same_servers(config, store).await?,
         missing_streams: load_missing_streams(config, store).await?,
+        misnamed_streams: load_misnamed_streams(config, store).await?,
         ..Day::default()
     };
     // Everything recorded since the last digest, whether or not its periods are named as missed.

@@ -4,7 +4,7 @@ use chrono::{NaiveTime, Weekday};
 
 use crate::config::{ConfigWarning, Mode, ServerConfig};
 use crate::cycle::Context;
-use crate::cycle::poll::missing_streams::load_missing_streams;
+use crate::cycle::poll::missing_streams::{load_misnamed_streams, load_missing_streams};
 use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::to_row;
@@ -62,6 +62,7 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
         digest_at: next_digest,
         same_servers: load_same_servers(config, store).await?,
         missing_streams: load_missing_streams(config, store).await?,
+        misnamed_streams: load_misnamed_streams(config, store).await?,
         ..Hello::default()
     };
     let mut day = Day::default();

@@ -50,7 +50,7 @@ pub use history::{
 pub use incident::{Incident, IncidentState, Step, Transition};
 pub use learned::{Learned, LearnedKey, Series};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
-pub use missing_streams::MissingStreams;
+pub use missing_streams::{MisnamedStream, MissingStreams};
 pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use packed_hours::{PackedWeeks, WEEK, WeekDigest, pack_hours, unpack_hours};

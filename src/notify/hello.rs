@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use crate::model::{DAY, HOUR, Incident, MissingStreams, SameServer, StreamId, Timestamp};
+use crate::model::{
+    DAY, HOUR, Incident, MisnamedStream, MissingStreams, SameServer, StreamId, Timestamp,
+};
 use crate::notify::alert::Style;
 use crate::notify::describe::{
     SANDBOX, describe_missing_streams, describe_open, describe_same_server,
 };
 use crate::notify::location::location;
+use crate::notify::misnamed::describe_misnamed_stream;
 use crate::notify::{Level, Message};
 use crate::text::elide::elide;
 use crate::text::format::{count, format_duration, format_time, plural, short_time};
@@ -45,6 +48,8 @@ pub struct Hello {
     pub same_servers: Vec<SameServer>,
     /// Servers of which the configuration names streams that there are not.
     pub missing_streams: Vec<MissingStreams>,
+    /// Streams that the configuration leaves out or gives rules, and that there are not.
+    pub misnamed_streams: Vec<MisnamedStream>,
     /// When the first digest comes.
     pub digest_at: Timestamp,
     /// Whether the database takes the place of one that was lost.
@@ -135,7 +140,12 @@ fn server_lines(hello: &Hello) -> Vec<String> {
     }
     let same = hello.same_servers.iter().map(describe_same_server);
     let missing = hello.missing_streams.iter().map(describe_missing_streams);
-    lines.extend(same.chain(missing).map(|line| format!("⚠ {line}.")));
+    let misnamed = hello.misnamed_streams.iter().map(describe_misnamed_stream);
+    let lists = same.chain(missing).chain(misnamed);
+    lines.extend(lists.map(|line| match line.ends_with('?') {
+        true => format!("⚠ {line}"),
+        false => format!("⚠ {line}."),
+    }));
     lines
 }
 

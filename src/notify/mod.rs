@@ -22,6 +22,7 @@ mod level;
 pub mod link;
 pub mod live;
 pub mod location;
+pub mod misnamed;
 pub mod mute;
 pub mod mute_ended;
 pub mod notice;

@@ -102,6 +102,27 @@ fn a_stream_that_is_left_out_is_not_watched_and_one_that_is_not_there_is_said() 
         cycle.errors(),
         ["shop: stream `gone` of `ignore_streams` does not exist, or is archived"]
     );
+    add(
+        &world,
+        "[[server.stream]]\nid = \"outbond\"\nrules.send_drop.enabled = false\n",
+    );
+    let valid = world.run(&["config", "check"]).report;
+    let valid = valid.as_str().expect("text");
+    let digest = world.run(&["digest", "--print"]).report;
+    let digest = digest.as_str().expect("text").to_owned();
+    for line in [
+        "shop: `gone` in `ignore_streams` does not exist or is archived, so that it has no effect; correct the name, or take it out",
+        "shop: `outbond` in [[server.stream]] does not exist or is archived, so that it has no effect; did you mean `outbound`?",
+    ] {
+        assert!(digest.contains(line), "{digest}");
+        // What Postmark listed is read from a file alone.
+        let is_known = !crate::store::on_server();
+        assert_eq!(
+            valid.contains(&format!("note: {line}\n")),
+            is_known,
+            "{valid}"
+        );
+    }
 }
 
 #[test]

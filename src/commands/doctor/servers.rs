@@ -9,7 +9,7 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::{check_side_by_side, duplicate_servers, lookback_start, token};
 use crate::config::ServerConfig;
 use crate::cycle::Context;
-use crate::model::{Rule, Rules, Severity, Span, StreamId, Timestamp};
+use crate::model::{MisnamedStream, Rule, Rules, Severity, Span, StreamId, Timestamp};
 use crate::postmark::{Server, ServerInfo, Stream};
 use crate::secret::Secret;
 use crate::text::format::{format_duration, plural};
@@ -155,6 +155,9 @@ async fn query_server(
         }
     };
     result.checks.push(check.at_server(&server.name));
+    if let Ok(streams) = &streams {
+        result.checks.extend(misnamed_streams(streams, server));
+    }
     if cfg!(feature = "doctor") {
         senders(&api, server, &streams.unwrap_or_default(), at, &mut result).await;
     }
@@ -228,6 +231,24 @@ fn streams(listed: &[Stream], wanted: Option<&[StreamId]>) -> Check {
         return Check::fail(NAME, text, remedy);
     }
     Check::pass(NAME, format!("Streams found: {}", all.join(", ")))
+}
+
+/// Returns what `ignore_streams` and [[server.stream]] name that Postmark does not list.
+fn misnamed_streams(listed: &[Stream], server: &ServerConfig) -> Vec<Check> {
+    let listed: Vec<StreamId> = listed.iter().map(|stream| stream.id.clone()).collect();
+    let check = |of: MisnamedStream| {
+        let text = format!(
+            "{} names {}, which Postmark does not list, so that it has no effect",
+            of.key, of.id
+        );
+        let remedy = match of.nearest {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "correct the name, or take it out".to_owned(),
+        };
+        Check::warn("misnamed_stream", text, remedy).at_server(&server.name)
+    };
+    let misnamed = server.misnamed_streams(&listed).into_iter();
+    misnamed.map(check).collect()
 }
 
 async fn senders(

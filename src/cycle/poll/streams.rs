@@ -6,7 +6,7 @@ use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::cycle::poll::identity::identify_server;
 use crate::cycle::poll::note_change;
 use crate::cycle::poll::stream_list::FormerList;
-use crate::model::{ServerName, StreamId, Timestamp};
+use crate::model::{MisnamedStream, ServerName, StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
 use crate::store::{self, Database, KnownStreamList, Store};
 
@@ -101,18 +101,15 @@ pub(crate) async fn list_streams(
 
 /// Returns a warning for each stream that is left out or has rules of its own, and that Postmark does not list.
 fn unlisted(server: &ServerConfig, listed: &[StreamId]) -> Vec<String> {
-    let ignored = server
-        .ignored_streams
-        .iter()
-        .map(|id| (id, "`ignore_streams`"));
-    let own = server.rules.iter().flat_map(|rules| rules.streams.keys());
-    let named = ignored.chain(own.map(|id| (id, "[[server.stream]]")));
-    let missing = named.filter(|(id, _)| !listed.contains(id));
-    let warning = |(id, key)| {
-        let name = &server.name;
-        format!("{name}: stream `{id}` of {key} does not exist, or is archived")
+    let warning = |of: MisnamedStream| {
+        let (name, id, key) = (of.server, of.id, of.key);
+        let near = of.nearest.map_or_else(String::new, |near| {
+            format!("; did you mean `{}`?", without_control_characters(&near))
+        });
+        format!("{name}: stream `{id}` of {key} does not exist, or is archived{near}")
     };
-    missing.map(warning).collect()
+    let misnamed = server.misnamed_streams(listed).into_iter();
+    misnamed.map(warning).collect()
 }
 
 /// Returns what there is and what is not, by what was listed.

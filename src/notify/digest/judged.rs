@@ -72,6 +72,11 @@ pub fn judge_day(data: &Day) -> JudgedDay {
             "stream named in `streams` does not exist",
             "streams named in `streams` do not exist",
         ),
+        number(
+            data.misnamed_streams.len(),
+            "stream of the configuration does not exist",
+            "streams of the configuration do not exist",
+        ),
     ];
     let needs_a_look: Vec<String> = needs_a_look.into_iter().flatten().collect();
     let unread = data.servers.iter().filter(|server| has_unknown(server));

@@ -14,11 +14,12 @@ use std::time::Duration;
 use chrono::{Datelike, Weekday};
 
 use crate::model::{
-    BounceClass, ChanceBreaches, Incident, MissingStreams, Mute, Rule, SameServer, SampleOutcome,
-    Span, StreamId, Timestamp, Transition, UsualDelivery,
+    BounceClass, ChanceBreaches, Incident, MisnamedStream, MissingStreams, Mute, Rule, SameServer,
+    SampleOutcome, Span, StreamId, Timestamp, Transition, UsualDelivery,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_missing_streams, describe_same_server};
+use crate::notify::misnamed::describe_misnamed_stream;
 use crate::notify::mute::mute_line;
 use crate::notify::{Level, Message};
 use crate::text::elide::elide;
@@ -124,6 +125,8 @@ pub struct Day {
     pub same_servers: Vec<SameServer>,
     /// Servers of which the configuration names streams that there are not.
     pub missing_streams: Vec<MissingStreams>,
+    /// Streams that the configuration leaves out or gives rules, and that there are not.
+    pub misnamed_streams: Vec<MisnamedStream>,
     /// Ends of periods for which no digest was written.
     pub missed: Vec<Timestamp>,
     /// Changes of the watched servers and streams: a server, and a line about it.
@@ -142,7 +145,9 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     lines.extend(unusual_lines(data));
     let same = data.same_servers.iter().map(describe_same_server);
     let missing = data.missing_streams.iter().map(describe_missing_streams);
-    lines.extend(same.chain(missing).map(|line| format!("⚠ {line}")));
+    let misnamed = data.misnamed_streams.iter().map(describe_misnamed_stream);
+    let lists = same.chain(missing).chain(misnamed);
+    lines.extend(lists.map(|line| format!("⚠ {line}")));
     lines.extend(ended_lines(data, now, style));
     lines.extend(mute_lines(&data.mutes, style));
     if data.servers.len() <= MAX_LISTED_SERVERS {

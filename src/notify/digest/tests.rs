@@ -597,3 +597,30 @@ fn one_dead_address_of_twenty_is_not_most_of_the_mail() {
     let expected = "⚠ shop/outbound: 1,800 of 2,700 recipients bounced (hard 1,800)";
     assert_eq!(lines, [expected]);
 }
+
+#[test]
+fn a_stream_that_only_the_configuration_has_is_named_with_the_one_that_is_meant() {
+    let misnamed = |nearest: Option<&str>| Day {
+        servers: vec![server("shop", 5)],
+        misnamed_streams: vec![MisnamedStream {
+            server: "shop".into(),
+            id: "outbond".into(),
+            key: "`ignore_streams`",
+            nearest: nearest.map(Into::into),
+        }],
+        ..Day::default()
+    };
+    let said = "⚠ shop: `outbond` in `ignore_streams` does not exist or is archived, so that it has no effect; ";
+    for (nearest, remedy) in [
+        (Some("outbound"), "did you mean `outbound`?"),
+        (None, "correct the name, or take it out"),
+    ] {
+        let lines = lines_of(&misnamed(nearest));
+        assert!(lines.contains(&format!("{said}{remedy}")), "{lines:#?}");
+    }
+    let judged = judge_day(&misnamed(None));
+    assert_eq!(
+        judged.needs_a_look,
+        "1 stream of the configuration does not exist"
+    );
+}

@@ -146,3 +146,17 @@ fn of_a_server_that_is_not_read_no_alert_is_promised() {
         &["; unset FLAG_POSTMARK_DELIVERY_MONITOR"],
     );
 }
+
+#[test]
+fn a_stream_that_is_left_out_and_does_not_exist_is_named() {
+    let world = world("");
+    let file = world.folder.path().join("monitor.toml");
+    let before = std::fs::read_to_string(&file).expect("read");
+    let more = "ignore_streams = [\"outbond\", \"zzz\"]\n";
+    std::fs::write(&file, format!("{before}{more}")).expect("written");
+    let said = diagnose(&world);
+    let names =
+        |id: &str| format!("! shop: `ignore_streams` names {id}, which Postmark does not list");
+    said.has(&names("outbond"), &["; did you mean `outbound`?"]);
+    said.has(&names("zzz"), &["; correct the name, or take it out"]);
+}
