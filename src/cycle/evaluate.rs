@@ -350,9 +350,9 @@ async fn evaluate_polled_server(
         &mut log,
         poll,
         &histories,
-        &late,
+        &context.config.schedule,
     ));
-    evaluator.judge_from_now_on(&poll.newly_chosen);
+    evaluator.judge_from(&poll.judged_from);
     if poll.needs_list {
         evaluator.judge_no_stream();
     }

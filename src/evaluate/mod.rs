@@ -32,8 +32,8 @@ pub struct Evaluator {
     server_findings: Vec<Finding>,
     /// Whether streams are evaluated at the end of the cycle.
     judges_streams: bool,
-    /// Streams that are evaluated at no instant before the end of the cycle.
-    newly_chosen: Vec<StreamId>,
+    /// Streams that are evaluated at no instant before this one, but at the end of the cycle.
+    judged_from: BTreeMap<StreamId, Timestamp>,
 }
 
 impl Evaluator {
@@ -46,7 +46,7 @@ impl Evaluator {
             past_losses: Vec::new(),
             server_findings: Vec::new(),
             judges_streams: true,
-            newly_chosen: Vec::new(),
+            judged_from: BTreeMap::new(),
         }
     }
 
@@ -132,9 +132,10 @@ impl Evaluator {
         self.judges_streams = false;
     }
 
-    /// Says which streams nobody chose to watch before this cycle: nothing is told of them at the instants that were missed.
-    pub fn judge_from_now_on(&mut self, streams: &[StreamId]) {
-        self.newly_chosen = streams.to_vec();
+    /// Says from when on streams are judged that nobody chose to watch before: nothing is told of them at instants that were missed
+    /// earlier.
+    pub fn judge_from(&mut self, streams: &BTreeMap<StreamId, Timestamp>) {
+        self.judged_from.clone_from(streams);
     }
 
     /// Returns the transitions of streams that nobody knew of, at `instants` at which the others were evaluated. What is open on
@@ -237,15 +238,23 @@ impl Evaluator {
         transitions.extend(log.apply(&self.policy, findings, now));
         let over = transitions.iter().any(|t| t.step == Step::Resolved);
         let present: Vec<Timestamp> = self.judges_streams.then_some(now).into_iter().collect();
-        if missed.is_empty() || self.newly_chosen.is_empty() {
-            let all = [missed, &present].concat();
-            transitions.extend(self.evaluate_instants(log, histories, &all));
-        } else {
-            let mut before = histories.clone();
-            before.retain(|stream, _| !self.newly_chosen.contains(stream));
-            transitions.extend(self.evaluate_instants(log, &before, missed));
-            transitions.extend(self.evaluate_instants(log, histories, &present));
+        let begins: BTreeSet<Timestamp> = self.judged_from.values().copied().collect();
+        let mut rest = missed;
+        for begin in begins {
+            let (before, after) = rest.split_at(rest.partition_point(|at| *at < begin));
+            if !before.is_empty() {
+                let mut judged = histories.clone();
+                judged.retain(|stream, _| {
+                    self.judged_from
+                        .get(stream)
+                        .is_none_or(|from| *from < begin)
+                });
+                transitions.extend(self.evaluate_instants(log, &judged, before));
+            }
+            rest = after;
         }
+        let all = [rest, &present].concat();
+        transitions.extend(self.evaluate_instants(log, histories, &all));
         if over {
             let notified = log.uninhibit(&self.policy, &kept, &transitions, now);
             transitions.extend(notified);

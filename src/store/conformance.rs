@@ -258,6 +258,7 @@ facts! {
     stream_lists:
         the_last_fetch_of_a_list_is_kept_with_its_settings
         that_of_a_server_is_none_of_the_one_that_takes_its_name
+        a_new_stream_is_to_be_judged_until_a_complete_poll_did
         a_stream_has_a_pulse_once_it_has_had_mail;
     feedback:
         what_is_said_last_of_an_incident_holds

@@ -274,8 +274,8 @@ fn a_small_stream_costs_two_details_and_five_once_one_is_not_delivered() {
 }
 
 /// A stream that was there all the time, and whose mail bounced for forty minutes, is chosen at noon; the last cycle before that was
-/// at `last`.
-fn a_stream_is_chosen_at_noon(last: &str) {
+/// at `last`. That at noon may read no bounces.
+fn a_stream_is_chosen_at_noon(last: &str, is_complete: bool) {
     let mut world = world(Process::New);
     world.shop.add_stream("news", StreamType::Broadcasts);
     let all = Span::new(at("2026-03-02T00:00:00Z"), at("2026-03-05T00:00:00Z"));
@@ -295,7 +295,12 @@ fn a_stream_is_chosen_at_noon(last: &str) {
     choose("\"outbound\"");
     world.hours("2026-03-03T06:00:00Z", last);
     choose("\"news\", \"outbound\"");
+    if !is_complete {
+        let refused = Plan::always(Fault::Status(503)).on("/bounces");
+        world.shop.fail(refused);
+    }
     let (chosen, asked) = cycle(&mut world, "2026-03-03T12:00:00Z");
+    world.shop.clear_faults();
     let both = ["news", "outbound"].map(str::to_owned).to_vec();
     assert_eq!((asked, streams(&chosen)), (1, both), "{}", chosen.report);
     let none: Vec<String> = Vec::new();
@@ -304,17 +309,26 @@ fn a_stream_is_chosen_at_noon(last: &str) {
     let judged = world.cycle(at("2026-03-03T13:00:00Z"));
     let opened = |step: &String| step.ends_with(" opened");
     assert!(judged.steps().iter().any(opened), "{}", judged.report);
+    let noon = "2026-03-03T12:00:00Z";
+    let steps = judged.report["transitions"].as_array().expect("steps");
+    let early = steps.iter().filter(|step| step["at"].as_str() < Some(noon));
+    assert_eq!(early.count(), 0, "{}", judged.report);
     world.set_aside("the steps are what is tested");
 }
 
 #[test]
 fn a_stream_that_is_newly_chosen_is_judged_from_then_on() {
-    a_stream_is_chosen_at_noon("2026-03-03T11:00:00Z");
+    a_stream_is_chosen_at_noon("2026-03-03T11:00:00Z", true);
 }
 
 #[test]
 fn a_stream_that_is_newly_chosen_after_a_gap_is_judged_from_then_on() {
-    a_stream_is_chosen_at_noon("2026-03-03T07:00:00Z");
+    a_stream_is_chosen_at_noon("2026-03-03T07:00:00Z", true);
+}
+
+#[test]
+fn a_stream_that_is_newly_chosen_by_an_incomplete_poll_is_judged_from_then_on() {
+    a_stream_is_chosen_at_noon("2026-03-03T07:00:00Z", false);
 }
 
 /// What a request of a cycle is for, as the table calls it.

@@ -38,18 +38,6 @@ pub(crate) struct ServerReader<'a> {
     /// Whether mail was read by an earlier list of streams, and shows that a new one is needed, which was not fetched. A stream may be
     /// archived rather than silent.
     pub needs_list: bool,
-    /// The streams that are new at Postmark.
-    pub found_late: Option<FoundStreams>,
-    /// The streams that the configuration left out before.
-    pub newly_chosen: Vec<StreamId>,
-}
-
-/// Streams that are new at Postmark, and that no cycle could judge between two fetches of the list.
-#[derive(Clone, Debug)]
-pub(crate) struct FoundStreams {
-    pub streams: Vec<StreamId>,
-    /// When the list was fetched without them.
-    pub since: Timestamp,
 }
 
 /// Where the list of streams is from.
@@ -109,8 +97,6 @@ impl<'a> ServerReader<'a> {
             log_lines: Vec::new(),
             list_source: ListSource::Fetched,
             needs_list: false,
-            found_late: None,
-            newly_chosen: Vec::new(),
         }
     }
 

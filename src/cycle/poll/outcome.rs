@@ -1,11 +1,11 @@
 //! How the poll of one server went.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::ServerConfig;
 use crate::cycle::clock::ClockSkew;
 use crate::cycle::collect::errors::PollErrors;
-use crate::cycle::collect::reader::FoundStreams;
 use crate::detect::PollHealth;
 use crate::model::{BlindEvidence, MINUTE, ServerChange, ServerName, StreamId, Timestamp};
 use crate::store::{PollRow, ServerState};
@@ -25,10 +25,9 @@ pub(crate) struct PollOutcome {
     /// Whether the streams cannot be judged, since their mail shows that their list is needed, which was not fetched.
     pub needs_list: bool,
     pub streams: Vec<StreamId>,
-    /// Those that are new at Postmark, where their list is not fetched in every cycle.
-    pub found_late: Option<FoundStreams>,
-    /// Those that the configuration left out before: nothing of before is told of them.
-    pub newly_chosen: Vec<StreamId>,
+    /// Those that are new, which no complete poll has judged yet, with when they are judged from. Of one that is new at Postmark that is when
+    /// its list was fetched without it, of one that the configuration left out when it was chosen.
+    pub judged_from: BTreeMap<StreamId, Timestamp>,
     /// Everything that went wrong, a line each.
     pub errors: Vec<String>,
     /// Those of them that an earlier poll said already.
@@ -100,8 +99,7 @@ impl PollOutcome {
             skew: errors.skew,
             needs_list: false,
             streams,
-            found_late: None,
-            newly_chosen: Vec::new(),
+            judged_from: BTreeMap::new(),
             errors: errors.blocking.into_iter().chain(errors.warnings).collect(),
             known_errors: errors.known,
         }

@@ -14,16 +14,18 @@ use crate::cycle::collect::backfill::backfill_streams;
 use crate::cycle::collect::delivery_sample::sample_deliveries;
 use crate::cycle::collect::errors::PollErrors;
 use crate::cycle::collect::new_mail::read_new_mail;
-use crate::cycle::collect::reader::{FoundStreams, ServerReader};
+use crate::cycle::collect::reader::ServerReader;
 #[cfg(feature = "doctor")]
 use crate::cycle::collect::senders::read_senders;
 use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::stream_list::{FormerList, is_any_quiet, save_fetch, settings_digest};
+use crate::cycle::poll::stream_list::{
+    FormerList, is_any_quiet, save_fetch, save_judged_from, settings_digest,
+};
 use crate::cycle::poll::streams::list_streams;
 use crate::model::{DAY, HOUR, Kind, Rule, Span, StreamId, Timestamp};
-use crate::store::{self, ServerState, Store};
+use crate::store::{self, Database, ServerState, Store};
 
 /// The maximum number of scheduled instants in an hour at which counts are cut, since each cut costs a request.
 const MAX_BOUNDARIES_PER_HOUR: u64 = 2;
@@ -45,8 +47,6 @@ struct Reading {
     requests: u64,
     postmark_date: Option<Timestamp>,
     needs_list: bool,
-    found_late: Option<FoundStreams>,
-    newly_chosen: Vec<StreamId>,
     errors: PollErrors,
 }
 
@@ -91,20 +91,19 @@ pub(crate) async fn poll_server(
                 requests: api.requests(),
                 postmark_date: api.last_date(),
                 needs_list: reader.needs_list,
-                found_late: reader.found_late,
-                newly_chosen: reader.newly_chosen,
                 errors: reader.errors,
             }
         }
     };
     let name = server.name.clone();
-    let streams = store.call(move |s| s.watched_streams(&name)).await?;
+    let read =
+        move |s: &mut Database| Ok((s.watched_streams(&name)?, s.streams_judged_from(&name)?));
+    let (streams, judged_from) = store.call(read).await?;
     let (server, requests) = (Arc::clone(server), reading.requests);
     Ok(PollOutcome {
         postmark_date: reading.postmark_date,
         needs_list: reading.needs_list,
-        found_late: reading.found_late,
-        newly_chosen: reading.newly_chosen,
+        judged_from,
         ..PollOutcome::new(
             server,
             previous_state,
@@ -252,8 +251,9 @@ async fn fetch_list(
     if is_flawless {
         save_fetch(&context.store, &server.name, settings_digest, reader.now).await?;
     }
-    reader.found_late = former.found_late(&streams);
-    reader.newly_chosen = former.newly_chosen(&streams);
+    let found = former.found_late(&streams);
+    let chosen = former.newly_chosen(&streams);
+    save_judged_from(&context.store, &server.name, found, (chosen, reader.now)).await?;
     reader.use_fetched_list();
     reader.budget.ensure_minimum(streams.len());
     Ok(Some(streams))

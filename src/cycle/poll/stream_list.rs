@@ -6,7 +6,6 @@ use ring::digest::{Context as Digest, SHA256};
 
 use crate::config::ServerConfig;
 use crate::cycle::Context;
-use crate::cycle::collect::reader::FoundStreams;
 use crate::model::{DAY, HOUR, ServerName, StreamId, Timestamp, UNSETTLED};
 use crate::secret::Secret;
 use crate::store::{
@@ -46,6 +45,14 @@ pub(crate) fn settings_digest(context: &Context, server: &ServerConfig, token: &
     let digest = digest.finish();
     let bytes = digest.as_ref().iter().take(DIGEST_BYTES);
     bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Streams that are new at Postmark, and that no cycle could judge between two fetches of the list.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundStreams {
+    streams: Vec<StreamId>,
+    /// When the list was fetched without them.
+    since: Timestamp,
 }
 
 /// The list of a server's streams as an earlier poll stored it.
@@ -119,6 +126,27 @@ pub(crate) async fn save_fetch(
         settings_digest: settings_digest.to_owned(),
     };
     let save = move |s: &mut Database| s.save_stream_list_fetch(&name, &fetch);
+    store.call(save).await
+}
+
+/// Stores from when on streams are judged that are new at Postmark, and those that the configuration chose `now`. It is stored, since
+/// the poll may not be complete: then the next one that is judges them.
+pub(crate) async fn save_judged_from(
+    store: &Store,
+    server: &ServerName,
+    found: Option<FoundStreams>,
+    (chosen, now): (Vec<StreamId>, Timestamp),
+) -> Result<(), store::Error> {
+    if found.is_none() && chosen.is_empty() {
+        return Ok(());
+    }
+    let name = server.clone();
+    let save = move |s: &mut Database| {
+        if let Some(found) = found {
+            s.judge_streams_from(&name, &found.streams, found.since)?;
+        }
+        s.judge_streams_from(&name, &chosen, now)
+    };
     store.call(save).await
 }
 

@@ -31,6 +31,7 @@ const LATER_ROWS: &str = "
     INSERT INTO dns_records VALUES ('example.com', 'DMARC policy', 'reject', 2, 1772600000000, NULL, NULL, NULL, 1772600000000);
     INSERT INTO learned VALUES ('shop', 'outbound', 'receipt', 1772600000000, X'00112233445566778899aabbccddeeff', X'0102ff00');
     UPDATE servers SET streams_listed_at = 1772600000000, streams_listed_for = '00ff';
+    UPDATE streams SET judged_from = 1772600000000;
     UPDATE mutes SET reason = 'nul ' || char(0) || ' in it';
     UPDATE sqlite_sequence SET seq = 77 WHERE name = 'outbox';";
 

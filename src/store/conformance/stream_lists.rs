@@ -78,3 +78,39 @@ pub(super) fn a_stream_has_a_pulse_once_it_has_had_mail(b: &mut Database) {
     b.save_streams(&shop(), &streams[1..]).expect("saved");
     assert_eq!(pulses(b, 0), [], "none that is watched");
 }
+
+pub(super) fn a_new_stream_is_to_be_judged_until_a_complete_poll_did(b: &mut Database) {
+    let before = b.server_state(&shop(), at(0)).expect("known");
+    let streams = ["news", "outbound"].map(StreamId::from);
+    b.save_streams(&shop(), &streams).expect("saved");
+    let known = |b: &mut Database| {
+        let known = b.streams_judged_from(&shop()).expect("read");
+        known.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(known(b), []);
+    let say = |b: &mut Database, seconds: i64| {
+        b.judge_streams_from(&shop(), &streams[..1], at(seconds))
+            .expect("saved");
+    };
+    let news = |seconds: i64| (StreamId::from("news"), at(seconds));
+    for seconds in [60, 120] {
+        say(b, seconds);
+        assert_eq!(known(b), [news(60)], "what was said first holds");
+    }
+    let poll_at = |b: &mut Database, seconds: i64, complete: bool| {
+        let commit = CycleCommit {
+            servers: vec![super::poll(&before, at(seconds), complete)],
+            ..CycleCommit::default()
+        };
+        b.commit(&commit).expect("committed");
+    };
+    poll_at(b, 180, false);
+    assert_eq!(known(b), [news(60)]);
+    poll_at(b, 240, true);
+    assert_eq!(known(b), []);
+    say(b, 300);
+    assert_eq!(known(b), [news(300)]);
+    b.save_streams(&shop(), &streams[1..]).expect("saved");
+    b.save_streams(&shop(), &streams).expect("saved");
+    assert_eq!(known(b), [], "it was left out meanwhile");
+}

@@ -41,7 +41,7 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_in_a_file() {
     let path = folder.path().join("hushwatch.db");
     fill(&mut Database::open_sqlite(&path).expect("created"));
     let old = rusqlite::Connection::open(&path).expect("opened");
-    old.execute_batch("DROP TRIGGER hours_inserted; DROP TRIGGER hours_updated; DROP TRIGGER hours_deleted; DROP TABLE packed_hours; ALTER TABLE servers DROP COLUMN streams_listed_at; ALTER TABLE servers DROP COLUMN streams_listed_for; ALTER TABLE mutes DROP COLUMN planned; DROP TABLE learned; DROP TABLE dns_records; DROP TABLE senders_asked; DROP TABLE sending_domains; DROP TABLE rule_starts; DROP TABLE smtp_errors; DROP TABLE reported_tokens; DROP TABLE canary; DROP TABLE hello; DROP TABLE reactions; ALTER TABLE mutes DROP COLUMN incident; DROP TABLE feedback; DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
+    old.execute_batch("DROP TRIGGER hours_inserted; DROP TRIGGER hours_updated; DROP TRIGGER hours_deleted; DROP TABLE packed_hours; ALTER TABLE streams DROP COLUMN judged_from; ALTER TABLE servers DROP COLUMN streams_listed_at; ALTER TABLE servers DROP COLUMN streams_listed_for; ALTER TABLE mutes DROP COLUMN planned; DROP TABLE learned; DROP TABLE dns_records; DROP TABLE senders_asked; DROP TABLE sending_domains; DROP TABLE rule_starts; DROP TABLE smtp_errors; DROP TABLE reported_tokens; DROP TABLE canary; DROP TABLE hello; DROP TABLE reactions; ALTER TABLE mutes DROP COLUMN incident; DROP TABLE feedback; DROP TABLE outbox_incidents; ALTER TABLE servers DROP COLUMN number; ALTER TABLE servers DROP COLUMN sandbox;
          ALTER TABLE servers DROP COLUMN former_name; ALTER TABLE messages DROP COLUMN recipients;
          ALTER TABLE minutes DROP COLUMN recipients; ALTER TABLE outbox DROP COLUMN thread; ALTER TABLE outbox DROP COLUMN top;
          ALTER TABLE outbox DROP COLUMN broadcast; ALTER TABLE outbox DROP COLUMN mention;
@@ -63,7 +63,7 @@ fn messages_of_schema_9_name_the_incidents_that_their_text_names_on_a_server() {
     let name = address.name.expect("a name");
     cluster.sql(
         &name,
-        "DROP FUNCTION hushwatch.drop_packed_hours CASCADE; DROP TABLE hushwatch.packed_hours; ALTER TABLE hushwatch.mutes DROP COLUMN planned; DROP TABLE hushwatch.learned; DROP TABLE hushwatch.dns_records; DROP TABLE hushwatch.senders_asked; DROP TABLE hushwatch.sending_domains; DROP TABLE hushwatch.rule_starts; DROP TABLE hushwatch.smtp_errors; DROP TABLE hushwatch.reported_tokens; DROP TABLE hushwatch.canary; DROP TABLE hushwatch.hello; DROP TABLE hushwatch.reactions; ALTER TABLE hushwatch.mutes DROP COLUMN incident;
+        "DROP FUNCTION hushwatch.drop_packed_hours CASCADE; DROP TABLE hushwatch.packed_hours; ALTER TABLE hushwatch.streams DROP COLUMN judged_from; ALTER TABLE hushwatch.mutes DROP COLUMN planned; DROP TABLE hushwatch.learned; DROP TABLE hushwatch.dns_records; DROP TABLE hushwatch.senders_asked; DROP TABLE hushwatch.sending_domains; DROP TABLE hushwatch.rule_starts; DROP TABLE hushwatch.smtp_errors; DROP TABLE hushwatch.reported_tokens; DROP TABLE hushwatch.canary; DROP TABLE hushwatch.hello; DROP TABLE hushwatch.reactions; ALTER TABLE hushwatch.mutes DROP COLUMN incident;
          DROP TABLE hushwatch.feedback; DROP TABLE hushwatch.outbox_incidents;
          ALTER TABLE hushwatch.messages ADD COLUMN queued BIGINT NOT NULL;
          CREATE INDEX messages_by_time ON hushwatch.messages (stream, sent_at);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{ServerName, Timestamp};
 use crate::store::{Database, Error, PollRow, ServerState};
 
-use super::{Row, Scope, Session, values};
+use super::{Row, Scope, Session, stream_lists, values};
 
 impl Database {
     pub fn last_cycle_at(&mut self) -> Result<Option<Timestamp>, Error> {
@@ -76,6 +76,9 @@ pub(super) fn save_server(
             state.reason.as_deref(),
         ],
     )?;
+    if poll.complete {
+        stream_lists::all_are_judged(s, server)?;
+    }
     s.execute(
         "INSERT INTO polls (server, at, requests, complete, reason) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (server, at) DO UPDATE SET requests = excluded.requests, complete = excluded.complete,

@@ -1,9 +1,11 @@
 //! When the list of a server's streams was fetched, and what says whether it must be fetched again.
 
+use std::collections::BTreeMap;
+
 use crate::model::{ServerName, StreamId, Timestamp};
 use crate::store::{Database, Error, StreamListFetch, StreamPulse};
 
-use super::{Scope, values};
+use super::{Scope, Session, values};
 
 impl Database {
     /// Returns when the list of a server's streams was last fetched without a flaw; `None` where there is no such list.
@@ -37,6 +39,40 @@ impl Database {
         })
     }
 
+    /// Says from when on streams of a server are judged that are new to its list. What was said of one of them holds until a complete
+    /// poll has judged it.
+    pub fn judge_streams_from(
+        &mut self,
+        server: &ServerName,
+        streams: &[StreamId],
+        from: Timestamp,
+    ) -> Result<(), Error> {
+        if streams.is_empty() {
+            return Ok(());
+        }
+        self.write(Scope::Server(server), |s| {
+            for stream in streams {
+                s.execute(
+                    "UPDATE streams SET judged_from = ?3 WHERE server = ?1 AND id = ?2 AND watched = 1 AND judged_from IS NULL",
+                    &values![&server.0, &stream.0, from],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns from when on the watched streams of a server are judged that no complete poll has judged since they are new.
+    pub fn streams_judged_from(
+        &mut self,
+        server: &ServerName,
+    ) -> Result<BTreeMap<StreamId, Timestamp>, Error> {
+        let sql = "SELECT id, judged_from FROM streams WHERE server = ?1 AND watched = 1 AND judged_from IS NOT NULL";
+        let rows = self.rows(sql, &values![&server.0], |row| {
+            Ok((StreamId(row.get(0)?), row.get::<Timestamp>(1)?))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// Returns how lively each watched stream of a server is that has had mail; its busiest hour is one since `since`.
     pub fn stream_pulses(
         &mut self,
@@ -66,4 +102,10 @@ impl Database {
         );
         Ok(pulses?.into_iter().flatten().collect())
     }
+}
+
+/// Every stream of `server` is judged now.
+pub(super) fn all_are_judged(s: &mut dyn Session, server: &ServerName) -> Result<(), Error> {
+    let sql = "UPDATE streams SET judged_from = NULL WHERE server = ?1 AND judged_from IS NOT NULL";
+    s.execute(sql, &values![&server.0])
 }

@@ -30,6 +30,9 @@ impl Database {
         list: &KnownStreamList,
     ) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
+            // What was said of one that was not watched since is past.
+            let sql = "UPDATE streams SET judged_from = NULL WHERE server = ?1 AND watched <> 1 AND judged_from IS NOT NULL";
+            s.execute(sql, &values![&server.0])?;
             let sql = "UPDATE streams SET watched = 0 WHERE server = ?1";
             s.execute(sql, &values![&server.0])?;
             // A list that was read before says nothing of these.

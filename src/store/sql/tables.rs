@@ -35,7 +35,7 @@ pub(in crate::store) const TABLES: [Table; 33] = [
         "account_id", "left_at", "number", "sandbox", "former_name", "streams_listed_at", "streams_listed_for",
     ]),
     table("polls", 2, &["server", "at", "requests", "complete", "reason"]),
-    drawn("streams", &["key", "server", "id", "watched", "oldest_sent_at"]),
+    drawn("streams", &["key", "server", "id", "watched", "oldest_sent_at", "judged_from"]),
     table("coverage", 3, &["stream", "kind", "from_at", "until_at"]),
     drawn("tags", &["key", "name"]),
     table("messages", 3, &["stream", "sent_at", "id", "tag", "recipients"]),

@@ -119,3 +119,6 @@ UPDATE servers SET streams_listed_at = 1772600000000, streams_listed_for = '00ff
 
 -- schema 25
 INSERT INTO packed_hours SELECT key, 0, 1771459200000, X'00112233445566778899aabbccddeeff', X'00ff' FROM streams WHERE server = 'depot';
+
+-- schema 26
+UPDATE streams SET judged_from = 1772600000000 WHERE server = 'depot';
