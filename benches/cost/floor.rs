@@ -140,6 +140,8 @@ async fn fetch(peer: &Peer, now: Timestamp) -> Vec<Vec<u8>> {
 }
 
 fn eastern(at: Timestamp) -> String {
-    let local = at.to_utc().with_timezone(&chrono_tz::America::New_York);
+    let local = at
+        .to_utc()
+        .with_timezone(&hushwatch::model::Zone::named("America/New_York").expect("a zone"));
     local.format("%Y-%m-%dT%H:%M:%S").to_string()
 }

@@ -1,9 +1,8 @@
 //! Where the marks of an axis stand, and what they say.
 
 use chrono::{Datelike, Duration, TimeZone, Timelike};
-use chrono_tz::Tz;
 
-use crate::model::{DAY, HOUR, Span, Timestamp};
+use crate::model::{DAY, HOUR, Span, Timestamp, Zone};
 use crate::text::format::count;
 
 /// Returns the least round number that is not less than `value`, and at least 1.
@@ -45,7 +44,7 @@ pub(super) struct TimeMark {
 }
 
 /// Returns the marks of `span` in local time: hours of a day, midnights of a week, else Mondays.
-pub(super) fn time_marks(span: Span, zone: Tz) -> Vec<TimeMark> {
+pub(super) fn time_marks(span: Span, zone: Zone) -> Vec<TimeMark> {
     let days = span.length().as_secs_f64() / DAY.as_secs_f64();
     let mut marks = Vec::new();
     let mut last_day = None;
@@ -81,7 +80,7 @@ pub(super) fn time_marks(span: Span, zone: Tz) -> Vec<TimeMark> {
 }
 
 /// Returns the local days that touch `span`, each from midnight to midnight.
-pub fn local_days(span: Span, zone: Tz) -> Vec<Span> {
+pub fn local_days(span: Span, zone: Zone) -> Vec<Span> {
     let mut days = Vec::new();
     let mut date = span.from.to_utc().with_timezone(&zone).date_naive();
     while days.len() < 1_000 {
@@ -99,7 +98,7 @@ pub fn local_days(span: Span, zone: Tz) -> Vec<Span> {
 }
 
 /// Returns the first instant of a local day.
-fn midnight(date: chrono::NaiveDate, zone: Tz) -> Timestamp {
+fn midnight(date: chrono::NaiveDate, zone: Zone) -> Timestamp {
     let mut local = date.and_time(chrono::NaiveTime::MIN);
     for _ in 0..96 {
         if let Some(at) = zone.from_local_datetime(&local).earliest() {
@@ -137,7 +136,7 @@ mod tests {
             ("2026-10-22T08:00:00Z", "2026-10-29T08:00:00Z"),
         ] {
             let at = |text| Timestamp::parse(text).expect("an instant");
-            let zone = chrono_tz::Europe::Berlin;
+            let zone = crate::model::Zone::named("Europe/Berlin").expect("a zone");
             let marks = time_marks(Span::new(at(from), at(until)), zone);
             assert_eq!(marks.len(), 7, "{marks:?}");
             for mark in &marks {
@@ -152,7 +151,10 @@ mod tests {
     fn local_days_touch_one_another() {
         let at = |text| Timestamp::parse(text).expect("an instant");
         let span = Span::new(at("2026-03-20T08:00:00Z"), at("2026-04-02T08:00:00Z"));
-        let days = local_days(span, chrono_tz::America::New_York);
+        let days = local_days(
+            span,
+            crate::model::Zone::named("America/New_York").expect("a zone"),
+        );
         assert_eq!(days.len(), 14);
         assert!(days.windows(2).all(|pair| pair[0].until == pair[1].from));
         assert!(days[0].contains(span.from));

@@ -1,13 +1,12 @@
 //! Many servers, one row each: how much each sent in every hour, by its own measure.
 
 use chrono::Timelike;
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::chart::axis::compact;
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize};
 use crate::chart::legend::{LEGEND_HEIGHT, LegendRow, Sign, draw_legend, draw_mark};
-use crate::model::{Severity, Span, Timestamp};
+use crate::model::{Severity, Span, Timestamp, Zone};
 use crate::text::format::{count, format_zoned_range, plural};
 use crate::text::sanitize::{clean, truncate};
 
@@ -48,12 +47,12 @@ pub struct HeatMap {
     /// How many servers have no row.
     pub others: usize,
     #[serde(with = "super::zone_name")]
-    pub zone: Tz,
+    pub zone: Zone,
 }
 
 impl HeatMap {
     /// Returns the map of these rows, the worst first; of many, the first ones.
-    pub fn new(mut rows: Vec<HeatRow>, span: Span, zone: Tz) -> Self {
+    pub fn new(mut rows: Vec<HeatRow>, span: Span, zone: Zone) -> Self {
         let others = rows.len().saturating_sub(MAX_ROWS);
         rows.truncate(MAX_ROWS);
         Self {

@@ -47,15 +47,15 @@ impl Picture {
 
 /// A time zone, stored by its name.
 mod zone_name {
-    use chrono_tz::Tz;
+    use crate::model::Zone;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(zone: &Tz, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(zone: &Zone, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(zone.name())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tz, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Zone, D::Error> {
         let name = String::deserialize(from)?;
-        name.parse().map_err(serde::de::Error::custom)
+        Zone::named(&name).ok_or_else(|| serde::de::Error::custom("no such time zone"))
     }
 }

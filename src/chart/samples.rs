@@ -1,9 +1,7 @@
 //! Descriptions for the tests: what a picture must be readable for.
 
-use chrono_tz::Tz;
-
 use crate::chart::{ChartStep, HeatCell, HeatMap, HeatRow, ShadedSpan, VolumeBar, VolumeChart};
-use crate::model::{DAY, HOUR, Severity, Span, Timestamp};
+use crate::model::{DAY, HOUR, Severity, Span, Timestamp, Zone};
 
 fn begin() -> Timestamp {
     Timestamp::parse("2026-03-02T09:00:00Z").expect("an instant")
@@ -45,7 +43,7 @@ fn volume(title: &str, step: ChartStep, bars: u32, busy: u64) -> VolumeChart {
         step,
         bars,
         incidents: Vec::new(),
-        zone: Tz::UTC,
+        zone: Zone::UTC,
     }
 }
 
@@ -143,7 +141,7 @@ pub(crate) fn heat_maps() -> Vec<(&'static str, HeatMap)> {
         for cell in &mut rows[2].cells[5..9] {
             cell.sent = None;
         }
-        HeatMap::new(rows, Span::new(begin(), begin() + DAY), Tz::UTC)
+        HeatMap::new(rows, Span::new(begin(), begin() + DAY), Zone::UTC)
     };
     vec![
         ("servers_3", map(3)),

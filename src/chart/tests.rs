@@ -135,7 +135,7 @@ fn no_description_can_break_a_picture() {
         span: Span::new(Timestamp(0), Timestamp(0)),
         rows: vec![HeatRow::default(); 3],
         others: usize::MAX - 3,
-        zone: chrono_tz::Tz::UTC,
+        zone: crate::model::Zone::UTC,
     };
     let charts = [&chart, &empty, &outside].map(VolumeChart::draw);
     for drawing in charts.into_iter().chain([no_servers.draw()]) {

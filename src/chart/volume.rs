@@ -1,12 +1,11 @@
 //! Volume by hour or by day, on the band of what is usual, with bounces below it.
 
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::chart::axis::{compact, round_up, time_marks};
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize, label_width};
 use crate::chart::legend::{LEGEND_HEIGHT, LegendRow, Sign, draw_legend, draw_shade, wrap};
-use crate::model::{Severity, Span, Timestamp};
+use crate::model::{Severity, Span, Timestamp, Zone};
 use crate::text::format::{count, format_duration, format_zoned_range, plural};
 use crate::text::sanitize::{clean, truncate};
 
@@ -79,7 +78,7 @@ pub struct VolumeChart {
     pub bars: Vec<VolumeBar>,
     pub incidents: Vec<ShadedSpan>,
     #[serde(with = "super::zone_name")]
-    pub zone: Tz,
+    pub zone: Zone,
 }
 
 impl VolumeChart {

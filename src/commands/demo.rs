@@ -63,7 +63,7 @@ async fn play() -> anyhow::Result<()> {
         for message in slack.take() {
             say(&format!(
                 "── Slack, {} ──\n{}\n",
-                crate::text::format::format_time(at, chrono_tz::UTC),
+                crate::text::format::format_time(at, crate::model::Zone::UTC),
                 message.plain
             ))?;
             first = first.or_else(|| incident_of(&message));

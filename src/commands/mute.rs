@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -14,7 +13,7 @@ use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, refuse_secret_in_text};
 use crate::cycle::mutes::{MAX_MUTE, MuteRequest, MuteUntil, current_mutes, end_mutes, set_mute};
-use crate::model::{MINUTE, Mute, Rule, ServerName, parse_duration_within};
+use crate::model::{MINUTE, Mute, Rule, ServerName, Zone, parse_duration_within};
 use crate::notify::mute::mute_line;
 use crate::output::json::mutes_line;
 
@@ -151,7 +150,7 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     })
 }
 
-fn mutes_text(mutes: &[Mute], json: bool, zone: Tz, before: &str, nothing: &str) -> String {
+fn mutes_text(mutes: &[Mute], json: bool, zone: Zone, before: &str, nothing: &str) -> String {
     if json {
         return mutes_line(mutes);
     }

@@ -219,7 +219,7 @@ impl Reader {
             .expect("the built-in schedule is valid");
         let rules = self.rules();
         let slack = self.slack(sources);
-        let time_zone = self.read("time_zone", chrono_tz::UTC, values::time_zone);
+        let time_zone = self.read("time_zone", crate::model::Zone::UTC, values::time_zone);
         let schedule = self.read("schedule", hourly, |v| {
             values::text(v).map_err(Invalid::from)?.parse::<Schedule>()
         });

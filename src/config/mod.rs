@@ -299,7 +299,7 @@ pub struct Config {
     /// Whether `confidence` of a rate is the built-in one: it was `off` in earlier versions.
     pub confidence_by_default: bool,
     /// For the digest, and for what people read.
-    pub time_zone: chrono_tz::Tz,
+    pub time_zone: crate::model::Zone,
     pub postmark: PostmarkSettings,
     pub retry: retry::RetryPolicy,
     /// Those of the file; at least one, unless the account's are watched.

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use figment::value::{Dict, Value};
 
 use crate::config::keys::{QUIET_KEYS, unknown_key_remedy};
 use crate::config::load::Reader;
 use crate::config::problem::{ConfigProblem, Invalid};
 use crate::config::{Schedule, values};
-use crate::model::{Hold, MAX_QUIET_HOURS, MINUTE, Span, Timestamp};
+use crate::model::{Hold, MAX_QUIET_HOURS, MINUTE, Span, Timestamp, Zone};
 
 const SCHEDULE_REMEDY: &str =
     "say when they begin, as cron with seconds, such as \"0 0 22 * * *\" (every evening at 22:00)";
@@ -22,7 +21,7 @@ pub struct QuietHours {
     pub starts: Schedule,
     /// How long they last, from a minute to seven days.
     pub length: Duration,
-    pub zone: Tz,
+    pub zone: Zone,
 }
 
 impl QuietHours {
@@ -57,7 +56,7 @@ pub fn quiet_until(quiet_hours: &[QuietHours], at: Timestamp) -> Option<Timestam
 
 impl Reader {
     /// Reads every `[[quiet]]`; their zone is `zone` where they name none.
-    pub(super) fn quiet_hours(&mut self, zone: Tz) -> Vec<QuietHours> {
+    pub(super) fn quiet_hours(&mut self, zone: Zone) -> Vec<QuietHours> {
         let from = self.layers.origin("quiet").to_owned();
         let read = self.tables("quiet", |table| read_quiet(table, zone));
         let hours: Vec<QuietHours> = read.into_iter().map(|(_, hours)| hours).collect();
@@ -87,7 +86,7 @@ fn never_end(quiet_hours: &[QuietHours]) -> bool {
     true
 }
 
-fn read_quiet(table: &Dict, zone: Tz) -> Result<QuietHours, Vec<Invalid>> {
+fn read_quiet(table: &Dict, zone: Zone) -> Result<QuietHours, Vec<Invalid>> {
     let mut problems = Vec::new();
     for key in table
         .keys()

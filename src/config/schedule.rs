@@ -3,12 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
 use crate::config::problem::Invalid;
-use crate::model::{DAY, Span, Timestamp};
+use crate::model::{DAY, Span, Timestamp, Zone};
 
 /// The maximum number of instants returned at once.
 const MAX_INSTANTS: usize = 20_000;
@@ -62,7 +61,7 @@ impl Schedule {
     }
 
     /// Its instants in `span`, in order, as the clocks of `zone` show them; the first ones where there are very many.
-    pub fn instants_in(&self, zone: Tz, span: Span) -> Vec<Timestamp> {
+    pub fn instants_in(&self, zone: Zone, span: Span) -> Vec<Timestamp> {
         let before = span.from - Duration::from_millis(1);
         let before = before.floor(Duration::from_secs(1)).to_utc();
         let instants = self.cron.iter_after(before.with_timezone(&zone));

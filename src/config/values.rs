@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use figment::value::{Num, Value};
 
 use crate::config::problem::Invalid;
 use crate::config::services::Service;
-use crate::model::parse_duration_within;
+use crate::model::{Zone, parse_duration_within};
 use crate::tls::is_loopback;
 
 /// A text; numbers and truth values are taken as they are written, since environment variables have no types.
@@ -85,11 +84,14 @@ pub(super) fn percentage(example: &str) -> Invalid {
 }
 
 /// A time zone by its name in the IANA database.
-pub(super) fn time_zone(value: &Value) -> Result<Tz, Invalid> {
+pub(super) fn time_zone(value: &Value) -> Result<Zone, Invalid> {
     let text = text(value)?;
     let example = "such as \"UTC\" or \"Europe/Berlin\"";
     // These are in the database, as the zones of places without summer time.
-    if matches!(text.as_str(), "EST" | "MST" | "HST") {
+    if ["EST", "MST", "HST"]
+        .iter()
+        .any(|zone| text.eq_ignore_ascii_case(zone))
+    {
         return Err(Invalid::new(
             "is an abbreviation that has no summer time",
             "name the zone by its city, such as \"America/New_York\", \"America/Denver\" or \"Pacific/Honolulu\"",
@@ -97,7 +99,7 @@ pub(super) fn time_zone(value: &Value) -> Result<Tz, Invalid> {
     }
     let is_abbreviation =
         (2..=5).contains(&text.len()) && text.chars().all(|c| c.is_ascii_uppercase());
-    text.parse().map_err(|_| {
+    Zone::named(&text).ok_or_else(|| {
         if is_abbreviation {
             Invalid::new(
                 "is an abbreviation, which several zones share",

@@ -6,13 +6,12 @@ mod heat;
 use std::time::Duration;
 
 use chrono::{Datelike, Timelike};
-use chrono_tz::Tz;
 
 use crate::chart::{ChartStep, ShadedSpan, VolumeBar, VolumeChart, local_days};
 use crate::cycle::stats::{delivered_of, outcome_at};
 use crate::model::{
     Evidence, HOUR, History, Incident, SampleOutcome, ServerName, Span, StreamId, StreamKey,
-    Timestamp,
+    Timestamp, Zone,
 };
 use crate::notify::context::problem_span;
 use crate::notify::describe::problem_name;
@@ -88,7 +87,7 @@ impl MailByHour {
     }
 
     /// Returns the bars of `span`.
-    pub(crate) fn bars(&self, span: Span, step: ChartStep, zone: Tz) -> Vec<VolumeBar> {
+    pub(crate) fn bars(&self, span: Span, step: ChartStep, zone: Zone) -> Vec<VolumeBar> {
         let spans: Vec<Span> = match step {
             ChartStep::Hour => (0..self.hours.len())
                 .map(|index| self.hour(index))
@@ -344,7 +343,7 @@ pub(crate) fn volume_chart(
     mail: &MailByHour,
     incidents: &[Incident],
     span: Span,
-    zone: Tz,
+    zone: Zone,
 ) -> VolumeChart {
     volume_chart_by(subject, mail, incidents, (span, step_for(span)), zone)
 }
@@ -355,7 +354,7 @@ pub(crate) fn volume_chart_by(
     mail: &MailByHour,
     incidents: &[Incident],
     (span, step): (Span, ChartStep),
-    zone: Tz,
+    zone: Zone,
 ) -> VolumeChart {
     let concerns = |incident: &Incident| subject.concerns(incident);
     VolumeChart {
@@ -374,7 +373,7 @@ pub(crate) fn fleet_chart(
     mail: &MailByHour,
     incidents: &[Incident],
     span: Span,
-    zone: Tz,
+    zone: Zone,
 ) -> VolumeChart {
     let step = step_for(span);
     VolumeChart {

@@ -1,13 +1,12 @@
 //! Local days: when the digest is due, and which period it tells of.
 
 use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeZone, Weekday};
-use chrono_tz::Tz;
 
-use crate::model::{Span, Timestamp};
+use crate::model::{Span, Timestamp, Zone};
 
 /// The instant of `time` on the local day `date`. In the repeated autumn hour the first one; in the spring gap the
 /// first instant after it.
-fn instant(zone: Tz, date: NaiveDate, time: NaiveTime) -> Timestamp {
+fn instant(zone: Zone, date: NaiveDate, time: NaiveTime) -> Timestamp {
     let mut local = date.and_time(time);
     // No gap is longer than a day; a quarter of an hour is the finest step of any zone since 1970.
     for _ in 0..96 {
@@ -22,7 +21,7 @@ fn instant(zone: Tz, date: NaiveDate, time: NaiveTime) -> Timestamp {
 }
 
 /// The latest ended digest period: from `time` to `time` of two local days in a row, the second not after `now`.
-pub fn latest_period(now: Timestamp, zone: Tz, time: NaiveTime) -> Span {
+pub fn latest_period(now: Timestamp, zone: Zone, time: NaiveTime) -> Span {
     let today = now.to_utc().with_timezone(&zone).date_naive();
     let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
     let ended = (0..3)
@@ -35,7 +34,7 @@ pub fn latest_period(now: Timestamp, zone: Tz, time: NaiveTime) -> Span {
 }
 
 /// The period before `period`.
-pub fn previous_period(period: Span, zone: Tz, time: NaiveTime) -> Span {
+pub fn previous_period(period: Span, zone: Zone, time: NaiveTime) -> Span {
     let until = period.from;
     Span::new(latest_period(until, zone, time).from, until)
 }
@@ -43,7 +42,7 @@ pub fn previous_period(period: Span, zone: Tz, time: NaiveTime) -> Span {
 /// The first instant after `now` at which it is `time` on a local day of the week that `is_day` takes.
 pub fn next_time(
     now: Timestamp,
-    zone: Tz,
+    zone: Zone,
     time: NaiveTime,
     is_day: impl Fn(Weekday) -> bool,
 ) -> Timestamp {
@@ -59,7 +58,7 @@ pub fn next_time(
 /// start and after the last digest.
 pub fn due(
     now: Timestamp,
-    zone: Tz,
+    zone: Zone,
     time: NaiveTime,
     first_start: Timestamp,
     last_until: Option<Timestamp>,
@@ -79,7 +78,7 @@ mod tests {
     }
 
     /// Every minute of a fortnight is asked; returns the periods for which a digest was due.
-    fn digests(zone: Tz, time: (u32, u32), from: &str) -> Vec<Span> {
+    fn digests(zone: Zone, time: (u32, u32), from: &str) -> Vec<Span> {
         let time = NaiveTime::from_hms_opt(time.0, time.1, 0).expect("valid");
         let start = at(from);
         let mut last = Some(latest_period(start, zone, time).until);
@@ -97,9 +96,9 @@ mod tests {
     #[test]
     fn a_digest_comes_exactly_once_per_local_day_over_both_dst_nights() {
         for zone in [
-            chrono_tz::Europe::Berlin,
-            chrono_tz::America::New_York,
-            chrono_tz::Australia::Lord_Howe,
+            crate::model::Zone::named("Europe/Berlin").expect("a zone"),
+            crate::model::Zone::named("America/New_York").expect("a zone"),
+            crate::model::Zone::named("Australia/Lord_Howe").expect("a zone"),
         ] {
             for time in [(9, 0), (2, 30), (1, 30), (0, 0), (23, 59)] {
                 for from in [
@@ -123,7 +122,7 @@ mod tests {
     #[test]
     fn days_of_23_and_25_hours_are_whole_periods() {
         let nine = NaiveTime::from_hms_opt(9, 0, 0).expect("valid");
-        let berlin = chrono_tz::Europe::Berlin;
+        let berlin = crate::model::Zone::named("Europe/Berlin").expect("a zone");
         assert_eq!(
             latest_period(at("2026-03-29T12:00:00Z"), berlin, nine).length(),
             23 * HOUR
@@ -139,15 +138,15 @@ mod tests {
         let nine = NaiveTime::from_hms_opt(9, 0, 0).expect("valid");
         let start = at("2026-03-02T10:00:00Z");
         assert_eq!(
-            due(at("2026-03-03T08:59:59Z"), Tz::UTC, nine, start, None),
+            due(at("2026-03-03T08:59:59Z"), Zone::UTC, nine, start, None),
             None
         );
-        let first = due(at("2026-03-03T09:00:00Z"), Tz::UTC, nine, start, None).expect("due");
+        let first = due(at("2026-03-03T09:00:00Z"), Zone::UTC, nine, start, None).expect("due");
         assert_eq!(first.until, at("2026-03-03T09:00:00Z"));
         assert_eq!(
             due(
                 at("2026-03-03T09:00:00Z"),
-                Tz::UTC,
+                Zone::UTC,
                 nine,
                 start,
                 Some(first.until)

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use chrono_tz::Tz;
-
 use super::*;
 use crate::chart::{VolumeChart, samples};
-use crate::model::{Incident, IncidentState, MissingStreams, Rule, SameServer, Span, Timestamp};
+use crate::model::{
+    Incident, IncidentState, MissingStreams, Rule, SameServer, Span, Timestamp, Zone,
+};
 use crate::notify::alert::Style;
 use crate::notify::digest::{Day, JudgedDay, UnusualStream, judge_day};
 
@@ -14,7 +14,7 @@ fn at(text: &str) -> Timestamp {
 
 fn style() -> Style {
     Style {
-        zone: Tz::UTC,
+        zone: Zone::UTC,
         mask: true,
     }
 }

@@ -25,6 +25,7 @@ mod same_server;
 mod smtp_errors;
 mod suppression;
 mod time;
+mod zone;
 
 pub use answer::{Acknowledgement, Answer, StandingAnswer};
 pub use bounce::{Bounce, BounceClass, BounceType};
@@ -59,3 +60,4 @@ pub use same_server::SameServer;
 pub use smtp_errors::{SmtpErrorDay, SmtpErrorEvidence};
 pub use suppression::{AddressCheck, Suppressed};
 pub use time::{DAY, HOUR, MINUTE, Span, Timestamp, rfc3339};
+pub use zone::{Zone, ZoneOffset};

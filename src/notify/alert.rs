@@ -1,8 +1,6 @@
 //! The message of one step of an incident: what is wrong, compared with what, and what to do next.
 
-use chrono_tz::Tz;
-
-use crate::model::{DAY, Severity, Step, Transition};
+use crate::model::{DAY, Severity, Step, Transition, Zone};
 use crate::notify::context::{context_lines, problem_span, resolved_lines};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
@@ -14,7 +12,7 @@ use crate::text::format::{format_time, short_time};
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     /// The readers' time zone.
-    pub zone: Tz,
+    pub zone: Zone,
     /// Whether recipients are masked.
     pub mask: bool,
 }

@@ -279,7 +279,7 @@ mod tests {
     use crate::notify::samples::course_of;
 
     const STYLE: Style = Style {
-        zone: chrono_tz::Tz::UTC,
+        zone: crate::model::Zone::UTC,
         mask: true,
     };
 

@@ -1,8 +1,6 @@
 //! How a mute is described.
 
-use chrono_tz::Tz;
-
-use crate::model::Mute;
+use crate::model::{Mute, Zone};
 use crate::text::format::format_time;
 use crate::text::sanitize::{clean, truncate};
 
@@ -27,7 +25,7 @@ pub fn mute_scope(mute: &Mute) -> String {
 }
 
 /// Returns a line: what is muted, from when if it was planned, until when, by whom and why.
-pub fn mute_line(mute: &Mute, zone: Tz) -> String {
+pub fn mute_line(mute: &Mute, zone: Zone) -> String {
     let from = match mute.planned {
         true => format!(" from {}", format_time(mute.from, zone)),
         false => String::new(),

@@ -116,7 +116,7 @@ mod tests {
             }
         };
         let style = Style {
-            zone: chrono_tz::UTC,
+            zone: crate::model::Zone::UTC,
             mask: true,
         };
         let lines = |open: &[Incident]| {
@@ -144,7 +144,7 @@ mod tests {
         let mut open = course.expect("a course").step("opened").incident.clone();
         open.deferred_by_quiet_hours = true;
         let style = Style {
-            zone: chrono_tz::UTC,
+            zone: crate::model::Zone::UTC,
             mask: true,
         };
         let first_line = |open: &Incident| {

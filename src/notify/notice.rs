@@ -1,8 +1,6 @@
 //! What hushwatch says of itself: that it cannot work, and that its messages arrive.
 
-use chrono_tz::Tz;
-
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Zone};
 use crate::notify::{Level, Message};
 use crate::text::format::format_date_time;
 
@@ -26,7 +24,7 @@ pub fn database_alert(error: &str) -> Message {
 
 /// Returns the alert that the clock, which says `machine`, is not believed beside Postmark's.
 pub fn clock_alert(machine: Timestamp, postmark: Timestamp) -> Message {
-    let in_utc = |at| format_date_time(at, Tz::UTC);
+    let in_utc = |at| format_date_time(at, Zone::UTC);
     let lines = [
         format!(
             "The clock says {} UTC, Postmark's says {} UTC.",

@@ -33,7 +33,7 @@ pub(crate) use incidents::{Course, courses};
 
 /// How the samples are worded.
 pub(crate) const STYLE: Style = Style {
-    zone: chrono_tz::UTC,
+    zone: crate::model::Zone::UTC,
     mask: true,
 };
 

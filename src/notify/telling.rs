@@ -149,10 +149,9 @@ mod tests {
     use super::*;
     use crate::model::{HOUR, Rule};
     use crate::notify::samples::course_of;
-    use chrono_tz::Tz;
 
     const STYLE: Style = Style {
-        zone: Tz::UTC,
+        zone: Zone::UTC,
         mask: true,
     };
 

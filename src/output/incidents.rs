@@ -1,6 +1,6 @@
 //! `incidents`: every incident of a range of time, for a person.
 
-use crate::model::{Incident, IncidentState, Judgement, Span, Timestamp};
+use crate::model::{Incident, IncidentState, Judgement, Span, Timestamp, Zone};
 use crate::notify::alert::Style;
 use crate::notify::context::worst;
 use crate::notify::describe::{describe, describe_open};
@@ -9,7 +9,6 @@ use crate::output::json::ListedIncident;
 use crate::text::format::{format_duration, format_exact, plural, short_range};
 use crate::text::sanitize::clean;
 use crate::text::table::Table;
-use chrono_tz::Tz;
 
 /// Returns a table of the incidents that are open at `now` or opened in `span`, newest first.
 pub fn incidents_text(
@@ -63,12 +62,12 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
     ]
 }
 
-fn opened(incident: &Incident, zone: Tz) -> String {
+fn opened(incident: &Incident, zone: Zone) -> String {
     format_exact(incident.first_opening(), zone)
 }
 
 /// Returns when it returned, and what people did with it: whether they were told, who closed it, and what it was to them.
-fn notes(listed: &ListedIncident, zone: Tz) -> String {
+fn notes(listed: &ListedIncident, zone: Zone) -> String {
     let incident = &listed.incident;
     let mut notes = Vec::new();
     if incident.first_opened_at.is_some() {

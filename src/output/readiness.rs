@@ -1,9 +1,8 @@
 //! Whether hushwatch does its work: `/readyz`, `status` and `check --json` give one verdict.
 
-use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
-use crate::model::{ServerName, Timestamp, rfc3339};
+use crate::model::{ServerName, Timestamp, Zone, rfc3339};
 use crate::notify::describe::SWITCHED_OFF;
 use crate::text::format::{format_time, plural};
 
@@ -57,7 +56,7 @@ impl Readiness {
     }
 
     /// Returns the verdict for a person, with its reasons.
-    pub fn to_lines(&self, zone: Tz) -> Vec<String> {
+    pub fn to_lines(&self, zone: Zone) -> Vec<String> {
         if self.is_ready() {
             return vec![match self.told_unseen {
                 0 => "Ready: every server is read, and no message is late".to_owned(),
@@ -107,7 +106,7 @@ mod tests {
             told_unseen: 1,
             undelivered_since: at("2026-03-03T09:00:00Z"),
         };
-        insta::assert_snapshot!(readiness.to_lines(chrono_tz::UTC).join("\n"), @r"
+        insta::assert_snapshot!(readiness.to_lines(Zone::UTC).join("\n"), @r"
         NOT READY: shop was last read Tue 3 Mar 10:00
         NOT READY: client-1 was never read completely
         NOT READY: client-2 was never read completely
@@ -121,7 +120,7 @@ mod tests {
             ..readiness
         };
         assert_eq!(
-            off.to_lines(chrono_tz::UTC),
+            off.to_lines(Zone::UTC),
             [
                 "NOT READY: switched off by FLAG_POSTMARK_DELIVERY_MONITOR: nothing is polled, and nobody is alerted"
             ]
@@ -131,7 +130,7 @@ mod tests {
             ..Readiness::default()
         };
         assert_eq!(
-            told.to_lines(chrono_tz::UTC),
+            told.to_lines(Zone::UTC),
             ["Ready: 1 server cannot be read, as an alert said, and no message is late"]
         );
         let json = serde_json::to_string(&Readiness::default()).expect("JSON");

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::model::{ServerName, Span, StreamId, Tag};
+use crate::model::{ServerName, Span, StreamId, Tag, Zone};
 use crate::text::format::{count, format_duration, format_exact, percent};
 use crate::text::sanitize::clean;
 use crate::text::table::Table;
@@ -125,7 +124,7 @@ impl StatsReport {
     }
 
     /// Returns the text for a person; empty where nothing is known of any server.
-    pub fn to_text(&self, zone: Tz) -> String {
+    pub fn to_text(&self, zone: Zone) -> String {
         if self.servers.iter().all(ServerStats::is_empty) {
             return String::new();
         }

@@ -9,12 +9,11 @@ pub use canary::CanaryStatus;
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::{
-    Incident, MissingStreams, Mute, SameServer, ServerName, Tag, Timestamp, rfc3339,
+    Incident, MissingStreams, Mute, SameServer, ServerName, Tag, Timestamp, Zone, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
@@ -215,7 +214,7 @@ impl ServerStatus {
         self.is_overdue || self.reason.is_some()
     }
 
-    fn to_line(&self, zone: Tz) -> String {
+    fn to_line(&self, zone: Zone) -> String {
         let overdue_since = self.last_polled_at.filter(|_| self.is_overdue);
         let poll = match (self.polled, &self.reason) {
             _ if overdue_since.is_some() => {
@@ -236,7 +235,7 @@ impl ServerStatus {
 
 impl StreamStatus {
     /// `silence` is the open incident of mail that stopped; of a server that is not seen nothing is promised.
-    fn to_lines(&self, silence: Option<&Incident>, is_unseen: bool, zone: Tz) -> Vec<String> {
+    fn to_lines(&self, silence: Option<&Incident>, is_unseen: bool, zone: Zone) -> Vec<String> {
         let day = &self.counts;
         let covered = match day.covered_until {
             Some(at) => format!("covered up to {}", format_time(at, zone)),
@@ -286,7 +285,7 @@ impl StreamStatus {
 }
 
 impl TagStatus {
-    fn to_line(&self, is_unseen: bool, zone: Tz) -> String {
+    fn to_line(&self, is_unseen: bool, zone: Zone) -> String {
         let last = format_time_or_never(self.last_sent, zone);
         let label = tag_label(&self.tag);
         match is_unseen {

@@ -290,7 +290,7 @@ mod tests {
             .expect("a port");
         let address = listener.local_addr().expect("an address");
         let style = Style {
-            zone: chrono_tz::Tz::UTC,
+            zone: crate::model::Zone::UTC,
             mask: true,
         };
         let site = Arc::new(Site {

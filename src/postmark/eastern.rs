@@ -1,12 +1,15 @@
 //! The times in questions: Postmark filters by the wall clock of `America/New_York`, without an offset, both bounds inclusive
 //! to the second. An offset or a `Z` was seen to match nothing at all, which looks like silence.
 
+use std::sync::LazyLock;
+
 use chrono::{LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike};
-use chrono_tz::{America, Tz};
 
-use crate::model::{Span, Timestamp};
+use crate::model::{Span, Timestamp, Zone};
 
-pub(super) const ZONE: Tz = America::New_York;
+/// The zone of Postmark's clocks, which every database of zones has.
+pub(super) static ZONE: LazyLock<Zone> =
+    LazyLock::new(|| Zone::named("America/New_York").unwrap_or_default());
 
 /// The parameters of a question, each with its value.
 type Dates = [(&'static str, Option<String>); 2];
@@ -93,7 +96,7 @@ fn outside_repeated_hour(at: Timestamp, from_its_start: TimeDelta) -> NaiveDateT
 
 /// What the wall clock shows; comes from an instant, so that the hour which spring leaves out cannot come up.
 fn wall(at: Timestamp) -> NaiveDateTime {
-    let local = at.to_utc().with_timezone(&ZONE).naive_local();
+    let local = at.to_utc().with_timezone(&*ZONE).naive_local();
     local.with_nanosecond(0).unwrap_or(local)
 }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike};
-use chrono_tz::Tz;
 
-use crate::model::{Span, Timestamp};
+use crate::model::{Span, Timestamp, Zone};
 
 /// Returns a share as a percentage with as many digits as it needs: `9%`, `0.12%`, `0.001%`.
 pub fn percent(share: f64) -> String {
@@ -99,33 +98,33 @@ pub fn format_window(length: Duration) -> String {
 }
 
 /// Returns an instant in `zone`, to the minute: `Mon 2 Mar 10:00`.
-pub fn format_time(at: Timestamp, zone: Tz) -> String {
+pub fn format_time(at: Timestamp, zone: Zone) -> String {
     local(at, zone).format("%a %-d %b %H:%M").to_string()
 }
 
 /// Returns an instant as [`format_time`] does, with its year: `Mon 2 Mar 2026 10:00`.
-pub fn format_date_time(at: Timestamp, zone: Tz) -> String {
+pub fn format_date_time(at: Timestamp, zone: Zone) -> String {
     local(at, zone).format("%a %-d %b %Y %H:%M").to_string()
 }
 
 /// Returns an instant in `zone`, to the second and with its year: `2026-03-02 10:00:05`.
-pub fn format_exact(at: Timestamp, zone: Tz) -> String {
+pub fn format_exact(at: Timestamp, zone: Zone) -> String {
     local(at, zone).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Returns an instant as [`format_time`] does, or `never seen`.
-pub fn format_time_or_never(at: Option<Timestamp>, zone: Tz) -> String {
+pub fn format_time_or_never(at: Option<Timestamp>, zone: Zone) -> String {
     at.map_or_else(|| "never seen".to_owned(), |at| format_time(at, zone))
 }
 
 /// Returns the local day with its year: `Mon 2 Mar 2026`.
-pub fn format_day(at: Timestamp, zone: Tz) -> String {
+pub fn format_day(at: Timestamp, zone: Zone) -> String {
     local(at, zone).format("%a %-d %b %Y").to_string()
 }
 
 /// Returns an instant as it is read at `reference`: `10:00` on the same local day, `Mon 2 Mar 10:00` in the same year, else
 /// with the year.
-pub fn short_time(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
+pub fn short_time(at: Timestamp, reference: Timestamp, zone: Zone) -> String {
     if local(at, zone).date_naive() == local(reference, zone).date_naive() {
         local(at, zone).format("%H:%M").to_string()
     } else {
@@ -134,7 +133,7 @@ pub fn short_time(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
 }
 
 /// Returns a span as it is read at `reference`: `10:00–14:00`, `Mon 2 Mar 10:00–14:00`, or with the days of both ends.
-pub fn short_range(span: Span, reference: Timestamp, zone: Tz) -> String {
+pub fn short_range(span: Span, reference: Timestamp, zone: Zone) -> String {
     let (from, until) = (local(span.from, zone), local(span.until, zone));
     if from.date_naive() == until.date_naive() {
         let from = short_time(span.from, reference, zone);
@@ -145,7 +144,7 @@ pub fn short_range(span: Span, reference: Timestamp, zone: Tz) -> String {
 }
 
 /// Returns an instant with its year unless that is the one of `reference`.
-pub fn time_of_year(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
+pub fn time_of_year(at: Timestamp, reference: Timestamp, zone: Zone) -> String {
     if local(at, zone).year() == local(reference, zone).year() {
         format_time(at, zone)
     } else {
@@ -153,12 +152,12 @@ pub fn time_of_year(at: Timestamp, reference: Timestamp, zone: Tz) -> String {
     }
 }
 
-fn local(at: Timestamp, zone: Tz) -> DateTime<Tz> {
+fn local(at: Timestamp, zone: Zone) -> DateTime<Zone> {
     at.to_utc().with_timezone(&zone)
 }
 
 /// Returns both ends of a span in `zone`: `Mon 2 Mar 10:00 to Mon 2 Mar 14:00`.
-pub fn format_range(of: Span, zone: Tz) -> String {
+pub fn format_range(of: Span, zone: Zone) -> String {
     format!(
         "{} to {}",
         format_time(of.from, zone),
@@ -167,7 +166,7 @@ pub fn format_range(of: Span, zone: Tz) -> String {
 }
 
 /// Returns the same with the name of the zone: `Mon 2 Mar 10:00 to Mon 2 Mar 14:00 UTC`.
-pub fn format_zoned_range(of: Span, zone: Tz) -> String {
+pub fn format_zoned_range(of: Span, zone: Zone) -> String {
     format!("{} {}", format_range(of, zone), zone.name())
 }
 
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_time_bears_its_day_and_year_only_where_they_differ() {
-        let (zone, now) = (chrono_tz::UTC, Timestamp::from_secs(1_772_622_000));
+        let (zone, now) = (Zone::UTC, Timestamp::from_secs(1_772_622_000));
         let ago = |hours: u64| now - Duration::from_secs(3600 * hours);
         let shown = [1, 12, 24 * 90].map(|hours| short_time(ago(hours), now, zone));
         assert_eq!(shown, ["10:00", "Tue 3 Mar 23:00", "Thu 4 Dec 2025 11:00"]);

@@ -41,7 +41,6 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -52,7 +51,7 @@ use crate::commands::stdout::{message_writer, print};
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ConfigProblem, DoctorSettings, ServerConfig};
 use crate::cycle::{Context, Notifier, SetupError};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Zone};
 use crate::text::format::time_of_year;
 use crate::text::sanitize::json_line;
 
@@ -174,7 +173,7 @@ fn lookback_start(at: Timestamp) -> Timestamp {
 }
 
 /// Returns an instant as every line names it: in `zone`, and with its year where that is not the one of `now`.
-fn format_instant(of: Timestamp, now: Timestamp, zone: Tz) -> String {
+fn format_instant(of: Timestamp, now: Timestamp, zone: Zone) -> String {
     format!("{} {}", time_of_year(of, now, zone), zone.name())
 }
 
@@ -185,7 +184,13 @@ mod tests {
     #[test]
     fn an_instant_bears_its_zone_and_the_year_that_is_not_this_one() {
         let at = |text| Timestamp::parse(text).expect("an instant");
-        let formatted = |of, now| format_instant(at(of), at(now), Tz::Europe__Berlin);
+        let formatted = |of, now| {
+            format_instant(
+                at(of),
+                at(now),
+                Zone::named("Europe/Berlin").expect("a zone"),
+            )
+        };
         let now = "2026-03-02T10:00:00Z";
         assert_eq!(
             formatted("2026-07-01T08:00:00Z", now),

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono_tz::Tz;
-
 use crate::commands::doctor::check::Check;
 use crate::commands::doctor::lookback_start;
 use crate::config::{Schedule, ServerConfig};
@@ -13,7 +11,9 @@ use crate::cycle::Context;
 use crate::cycle::stats::{budget_series, next_monday_at_ten};
 use crate::detect::Silence;
 use crate::detect::rate_power::{RECOMMENDED_CONFIDENCE, RatePower, analyse};
-use crate::model::{DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp};
+use crate::model::{
+    DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
+};
 use crate::store;
 use crate::text::format::{approx, count, format_duration, format_window, percent};
 
@@ -97,7 +97,7 @@ struct StreamRuleCheck {
     /// Why nobody would hear of a stop now, and the remedy.
     unread: Option<(&'static str, &'static str)>,
     at: Timestamp,
-    zone: Tz,
+    zone: Zone,
 }
 
 impl StreamRuleCheck {
@@ -171,7 +171,7 @@ impl StreamRuleCheck {
 }
 
 /// Returns how soon an alert would come if mail stopped.
-fn detection_check(after: Duration, stop: Timestamp, zone: Tz) -> Check {
+fn detection_check(after: Duration, stop: Timestamp, zone: Zone) -> Check {
     const NAME: &str = "silence";
     // Ten o'clock UTC is another hour elsewhere, and at the far side of the world another day.
     let stop = stop.to_utc().with_timezone(&zone).format("%A %H:%M");

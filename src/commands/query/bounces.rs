@@ -1,6 +1,5 @@
 //! `bounces`: the newest bounces and complaints, from every stream.
 
-use chrono_tz::Tz;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
@@ -10,7 +9,7 @@ use crate::commands::query::list::{self, Row, short};
 use crate::commands::query::merge::Dated;
 use crate::commands::query::validate::{checked, message, part};
 use crate::config::Config;
-use crate::model::{StreamId, Timestamp};
+use crate::model::{StreamId, Timestamp, Zone};
 use crate::postmark::{BounceFilter, BounceRow, KINDS, Server};
 use crate::text::format::format_exact;
 
@@ -77,7 +76,7 @@ impl Row for BounceRow {
         "MESSAGE",
     ];
 
-    fn cells(&self, place: String, zone: Tz) -> Vec<String> {
+    fn cells(&self, place: String, zone: Zone) -> Vec<String> {
         let said = match self.details.trim() {
             "" => &self.description,
             _ => &self.details,

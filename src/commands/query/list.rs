@@ -1,6 +1,5 @@
 //! Lists of messages, bounces and suppressions: one path from the rows to a table or JSON.
 
-use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::json;
 
@@ -9,7 +8,7 @@ use crate::commands::query::args::ListArgs;
 use crate::commands::query::merge::Dated;
 use crate::commands::query::{PostmarkQuery, print_answer, validate};
 use crate::config::Config;
-use crate::model::{ServerName, StreamId};
+use crate::model::{ServerName, StreamId, Zone};
 use crate::postmark::{self, MAX_RESULTS, Page, Server, Window};
 use crate::text::format::{count, plural};
 use crate::text::sanitize::{clean, json_line, truncate};
@@ -25,7 +24,7 @@ pub(super) trait Row: Serialize {
     const PLURAL: &str;
     const COLUMNS: &[&str];
     /// Returns a cell for each column; `place` is the one of the stream.
-    fn cells(&self, place: String, zone: Tz) -> Vec<String>;
+    fn cells(&self, place: String, zone: Zone) -> Vec<String>;
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,5 @@
 //! `message`: what became of one message.
 
-use chrono_tz::Tz;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
@@ -10,7 +9,7 @@ use crate::commands::query::{PostmarkQuery, Target, join_errors, names, validate
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
-use crate::model::ServerName;
+use crate::model::{ServerName, Zone};
 use crate::postmark::{BounceFilter, BounceRow, ErrorKind, Event, PAGE, Timeline};
 use crate::text::format::{format_duration, format_exact};
 use crate::text::sanitize::json_line;
@@ -105,7 +104,7 @@ fn attach_bounces(events: &mut Vec<Event>, bounces: Vec<BounceRow>) {
 }
 
 impl FoundMessage<'_> {
-    fn to_text(&self, zone: Tz) -> String {
+    fn to_text(&self, zone: Zone) -> String {
         let message = &self.timeline.message;
         let stream = message.stream.as_ref().map_or("", |id| id.0.as_str());
         let mut head = Table::default();

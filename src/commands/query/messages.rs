@@ -1,6 +1,5 @@
 //! `messages`: the newest messages, from every stream.
 
-use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 
 use crate::commands::CommandResult;
@@ -9,7 +8,7 @@ use crate::commands::query::list::{self, Row, short};
 use crate::commands::query::merge::Dated;
 use crate::commands::query::validate::{checked, part};
 use crate::config::Config;
-use crate::model::{StreamId, Timestamp};
+use crate::model::{StreamId, Timestamp, Zone};
 use crate::postmark::{MessageFilter, MessageSummary, Server};
 use crate::text::format::format_exact;
 
@@ -72,7 +71,7 @@ impl Row for MessageSummary {
         "SENT", "STREAM", "STATUS", "TO", "TAG", "SUBJECT", "MESSAGE",
     ];
 
-    fn cells(&self, place: String, zone: Tz) -> Vec<String> {
+    fn cells(&self, place: String, zone: Zone) -> Vec<String> {
         let first = self.recipients.first().map_or("", String::as_str);
         let to = match self.recipients.len() {
             0 | 1 => first.to_owned(),

@@ -35,7 +35,6 @@ pub use suppressions::SuppressionsArgs;
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use futures_util::future::join_all;
 
 use crate::commands::interactive::with_interactive_timeouts;
@@ -45,13 +44,13 @@ use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ServerConfig, TokenSource};
 use crate::cycle::poll::servers::merge_with_listing;
-use crate::model::{ServerName, StreamId};
+use crate::model::{ServerName, StreamId, Zone};
 use crate::postmark::{self, Postmark, Server};
 use crate::text::sanitize::clean;
 
 /// The servers that a query asks.
 struct PostmarkQuery {
-    zone: Tz,
+    zone: Zone,
     servers: Vec<Target>,
 }
 

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 
-use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 
 use crate::commands::CommandResult;
@@ -11,7 +10,7 @@ use crate::commands::query::list::{Found, Located, Row};
 use crate::commands::query::validate::{self, address, domain};
 use crate::commands::query::{PostmarkQuery, reactivate};
 use crate::config::Config;
-use crate::model::{Timestamp, domain_of};
+use crate::model::{Timestamp, Zone, domain_of};
 use crate::postmark::{Suppression, SuppressionFilter};
 use crate::text::format::format_exact;
 use crate::text::sanitize::clean;
@@ -133,7 +132,7 @@ impl Row for Suppression {
     const PLURAL: &str = "suppressions";
     const COLUMNS: &[&str] = &["ADDRESS", "STREAM", "REASON", "ORIGIN", "SINCE"];
 
-    fn cells(&self, place: String, zone: Tz) -> Vec<String> {
+    fn cells(&self, place: String, zone: Zone) -> Vec<String> {
         vec![
             self.address.clone(),
             place,
@@ -144,6 +143,6 @@ impl Row for Suppression {
     }
 }
 
-pub(crate) fn since(at: Option<Timestamp>, zone: Tz) -> String {
+pub(crate) fn since(at: Option<Timestamp>, zone: Zone) -> String {
     at.map_or_else(|| "unknown".to_owned(), |at| format_exact(at, zone))
 }

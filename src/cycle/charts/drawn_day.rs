@@ -1,12 +1,10 @@
 //! The day of a digest: its hours in the text, and the pictures below it.
 
-use chrono_tz::Tz;
-
 use super::{
     ChartSubject, HeatRank, MailByHour, fleet_chart, heat_map, heat_row, load_mail, volume_chart,
 };
 use crate::chart::{HeatRow, Picture};
-use crate::model::{Incident, ServerName, Span, StreamId};
+use crate::model::{Incident, ServerName, Span, StreamId, Zone};
 use crate::store::{self, Store};
 
 /// What the pictures below a digest show: the mail of all servers, and a row of each.
@@ -58,7 +56,7 @@ impl DrawnDay {
     }
 
     /// Returns the pictures: the volume, and of several servers a row of each.
-    pub(crate) fn pictures(self, zone: Tz) -> Vec<Picture> {
+    pub(crate) fn pictures(self, zone: Zone) -> Vec<Picture> {
         let (mail, incidents, span) = (&self.all, &self.incidents, self.period);
         let servers = self.rows.len();
         match self.subject {

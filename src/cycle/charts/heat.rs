@@ -1,10 +1,8 @@
 //! Many servers by the hour: the rows of a heat map, the worst first.
 
-use chrono_tz::Tz;
-
 use super::{ChartSubject, MailByHour, shaded_spans};
 use crate::chart::{HeatCell, HeatMap, HeatRow};
-use crate::model::{Incident, Severity, Span};
+use crate::model::{Incident, Severity, Span, Zone};
 
 /// Returns the row of one server in a heat map of `span`, and what puts it before others.
 pub(crate) fn heat_row(
@@ -67,7 +65,7 @@ const fn severity_rank(severity: Severity) -> u8 {
 }
 
 /// Returns the heat map of these rows, the worst first.
-pub(crate) fn heat_map(mut rows: Vec<(HeatRow, HeatRank)>, span: Span, zone: Tz) -> HeatMap {
+pub(crate) fn heat_map(mut rows: Vec<(HeatRow, HeatRank)>, span: Span, zone: Zone) -> HeatMap {
     rows.sort_by(|(a, a_rank), (b, b_rank)| b_rank.cmp(a_rank).then_with(|| a.name.cmp(&b.name)));
     HeatMap::new(rows.into_iter().map(|(row, _)| row).collect(), span, zone)
 }

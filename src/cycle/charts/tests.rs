@@ -36,7 +36,7 @@ fn day() -> Span {
 }
 
 fn bars(histories: &[History], span: Span) -> Vec<VolumeBar> {
-    MailByHour::from_histories(histories, span).bars(span, step_for(span), Tz::UTC)
+    MailByHour::from_histories(histories, span).bars(span, step_for(span), crate::model::Zone::UTC)
 }
 
 #[test]
@@ -158,7 +158,11 @@ fn a_long_span_is_shown_by_local_days() {
     let span = Span::new(noon() - 30 * DAY, noon());
     assert_eq!(step_for(span), ChartStep::Day);
     let mail = MailByHour::from_histories(&[steady()], span);
-    let bars = mail.bars(span, ChartStep::Day, chrono_tz::Europe::Berlin);
+    let bars = mail.bars(
+        span,
+        ChartStep::Day,
+        crate::model::Zone::named("Europe/Berlin").expect("a zone"),
+    );
     assert_eq!(bars.len(), 31);
     assert_eq!(bars[1].sent, Some(240));
     assert!(
@@ -189,7 +193,7 @@ fn the_worst_server_stands_first() {
         (row("stopped"), rank(2, 2, 0, 0)),
         (row("another"), rank(0, 0, 0, 5)),
     ];
-    let map = heat_map(rows, day(), Tz::UTC);
+    let map = heat_map(rows, day(), crate::model::Zone::UTC);
     let names: Vec<&str> = map.rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(
         names,

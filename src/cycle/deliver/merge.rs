@@ -126,7 +126,7 @@ mod tests {
     use crate::store::UnconfirmedAttempt;
 
     const STYLE: Style = Style {
-        zone: chrono_tz::Tz::UTC,
+        zone: crate::model::Zone::UTC,
         mask: true,
     };
 

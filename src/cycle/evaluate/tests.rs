@@ -1,8 +1,6 @@
-use chrono_tz::Tz;
-
 use super::*;
 use crate::model::{
-    DropEvidence, Evidence, Finding, MINUTE, Severity, SilenceEvidence, StreamId, Verdict,
+    DropEvidence, Evidence, Finding, MINUTE, Severity, SilenceEvidence, StreamId, Verdict, Zone,
 };
 
 /// Tuesday 3 March 2026 at 00:00 UTC, and so many minutes.
@@ -11,7 +9,7 @@ fn at(hours: u32, minutes: u32) -> Timestamp {
 }
 
 const STYLE: Style = Style {
-    zone: Tz::UTC,
+    zone: Zone::UTC,
     mask: true,
 };
 

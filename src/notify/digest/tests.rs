@@ -23,7 +23,7 @@ fn server(name: &str, sent: u64) -> ServerDay {
 fn lines_of(data: &Day) -> Vec<String> {
     let period = Span::before(Timestamp::from_secs(1_700_000_000), DAY);
     let style = Style {
-        zone: chrono_tz::UTC,
+        zone: crate::model::Zone::UTC,
         mask: true,
     };
     digest(data, period, style).lines().to_vec()

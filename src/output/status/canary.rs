@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
-use crate::model::{CanaryMail, CanaryOutcome, Timestamp, rfc3339};
+use crate::model::{CanaryMail, CanaryOutcome, Timestamp, Zone, rfc3339};
 use crate::text::format::format_time;
 
 /// The canary's mail, as the last cycle left it.
@@ -39,7 +38,7 @@ impl CanaryStatus {
     }
 
     /// Returns a line for a person; none is sent where monitoring `is_on` not.
-    pub(super) fn to_line(&self, is_on: bool, zone: Tz) -> String {
+    pub(super) fn to_line(&self, is_on: bool, zone: Zone) -> String {
         let delivered = match self.last_delivered_at {
             Some(at) => format!("last confirmed delivery {}", format_time(at, zone)),
             None => "no delivery confirmed yet".to_owned(),
@@ -119,8 +118,8 @@ mod tests {
             ),
         ] {
             let status = CanaryStatus::new(&mails, HOUR, NOON);
-            assert_eq!(status.to_line(true, Tz::UTC), line);
-            let off = status.to_line(false, Tz::UTC);
+            assert_eq!(status.to_line(true, Zone::UTC), line);
+            let off = status.to_line(false, Zone::UTC);
             assert!(off.ends_with("; no mail while monitoring is off"), "{off}");
         }
     }

@@ -88,7 +88,7 @@ pub(crate) fn report() -> StatusReport {
 
 pub(crate) fn style() -> Style {
     Style {
-        zone: Tz::UTC,
+        zone: crate::model::Zone::UTC,
         mask: true,
     }
 }

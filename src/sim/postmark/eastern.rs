@@ -1,14 +1,18 @@
 //! Reads and writes Eastern wall times as Postmark does.
 
+use std::sync::LazyLock;
+
 use chrono::{
     DateTime, Datelike, Duration, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime,
     TimeZone, Timelike,
 };
-use chrono_tz::America::New_York;
 
-use crate::model::{HOUR, Span, Timestamp};
+use crate::model::{HOUR, Span, Timestamp, Zone};
 
 use super::quirks::Quirks;
+
+static NEW_YORK: LazyLock<Zone> =
+    LazyLock::new(|| Zone::named("America/New_York").unwrap_or_default());
 
 /// The end of a window that a bound is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +71,7 @@ fn of_wall(wall: Option<NaiveDateTime>, quirks: Quirks, more: Duration) -> Bound
     if !quirks.daylight_saving {
         return Bound::At(whole_second(wall.and_utc().timestamp() + 5 * 3600, more));
     }
-    match New_York.from_local_datetime(&wall) {
+    match NEW_YORK.from_local_datetime(&wall) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => {
             Bound::At(whole_second(at.timestamp(), more))
         }
@@ -88,7 +92,7 @@ impl Calendar {
         match &self.0 {
             Some((hour, day)) if hour.contains(at) => *day,
             _ => {
-                let day = at.to_utc().with_timezone(&New_York).date_naive();
+                let day = at.to_utc().with_timezone(&*NEW_YORK).date_naive();
                 // Days begin at full hours, by UTC too.
                 let hour = at.floor(HOUR);
                 self.0 = Some((Span::new(hour, hour + HOUR), day));
@@ -101,7 +105,7 @@ impl Calendar {
 /// Formats an instant in one of the recorded forms, chosen by `seed`. They differ in digits and offset but not in the instant,
 /// except for those without a fraction.
 pub(super) fn stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String {
-    let eastern = at.to_utc().with_timezone(&New_York).fixed_offset();
+    let eastern = at.to_utc().with_timezone(&*NEW_YORK).fixed_offset();
     // Digits below a millisecond are made up.
     let fine = seed / 16 % 1000;
     let millis = at.0.rem_euclid(1000);
@@ -125,7 +129,7 @@ pub(super) fn delivery_stamp(at: Timestamp, seed: u64, quirks: Quirks) -> String
     if !quirks.whole_second_deliveries {
         return stamp(at, seed, quirks);
     }
-    let eastern = at.to_utc().with_timezone(&New_York).fixed_offset();
+    let eastern = at.to_utc().with_timezone(&*NEW_YORK).fixed_offset();
     format!("{}.0000000{}", seconds(&eastern), offset(&eastern))
 }
 
@@ -219,7 +223,7 @@ mod tests {
     proptest! {
         #[test]
         fn wall_times_are_as_chrono_writes_them(ms in 0..4_000_000_000_000i64) {
-            let eastern = Timestamp(ms).to_utc().with_timezone(&New_York).fixed_offset();
+            let eastern = Timestamp(ms).to_utc().with_timezone(&*NEW_YORK).fixed_offset();
             prop_assert_eq!(seconds(&eastern), eastern.format("%Y-%m-%dT%H:%M:%S").to_string());
             prop_assert_eq!(offset(&eastern), eastern.format("%:z").to_string());
         }
