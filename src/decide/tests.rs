@@ -223,7 +223,7 @@ fn what_is_usual_is_that_of_before_the_trouble_began() {
 #[test]
 fn how_much_was_sent_since_its_newest_bounce_goes_on_after_the_breach() {
     let mut scene = Scene::new(false);
-    let sent = |n, verdict| {
+    let sent = |n: Option<u64>, verdict| {
         let mut finding = finding(Rule::BounceRate, verdict);
         if let Evidence::Rate(rate) = &mut finding.evidence {
             (rate.sent_since, rate.numerator) = (n, 1 + n.unwrap_or(0));
