@@ -194,10 +194,20 @@ impl IncidentLog {
             .current
             .get(stronger)
             .map_or(stronger.problem, |i| i.rule);
-        let open = self
+        let rate = self
             .current
-            .iter()
-            .filter(|(key, incident)| incident.is_open() && stronger.inhibits(rule, key));
+            .get(stronger)
+            .filter(|_| rule == Rule::BounceRate);
+        // A block of which the rate does not tell, or that was told while nobody heard of the rate, is not hidden by it.
+        let is_told = |key: &IncidentKey, weaker: &Incident| {
+            rate.is_none_or(|rate| {
+                let is_heard = rate.notified || !weaker.notified;
+                is_heard && self.is_told_by_rate(rate, key, &weaker.evidence)
+            })
+        };
+        let open = self.current.iter().filter(|(key, incident)| {
+            incident.is_open() && stronger.inhibits(rule, key) && is_told(key, incident)
+        });
         open.map(|(key, _)| key.clone()).collect()
     }
 

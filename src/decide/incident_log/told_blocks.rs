@@ -75,7 +75,10 @@ impl IncidentLog {
         }
         let told = self.told_by_block(blocks);
         let was_first = |rate: &&Incident| {
-            let before = open.filter(|i| i.notified && i.first_opening() <= rate.first_opening());
+            let before = open.filter(|i| {
+                let is_earlier = i.first_opening() <= rate.first_opening();
+                i.notified && (is_earlier || !rate.notified)
+            });
             before.is_none() && is_about_domains(rate, &told)
         };
         if open_rate.filter(was_first).is_some() {

@@ -70,6 +70,44 @@ fn it_is_told_of_once_and_again_where_another_domain_blocks_too() {
 }
 
 #[test]
+fn a_rate_that_is_of_others_ends_without_a_word_of_the_block() {
+    let mut scene = Scene::new(false);
+    let (org, net) = (["example.org"], ["example.net"]);
+    scene.at(at(0), vec![blocks(&org, Breach, 0)]);
+    let beside = vec![bounces(&net, Breach, None), blocks(&org, Breach, 1)];
+    assert_eq!(scene.at(at(1), beside), ["bounce_rate opened!"]);
+    let within = |hour| vec![bounces(&[], Within, None), blocks(&org, Breach, hour)];
+    assert_eq!(scene.at(at(2), within(2)), NOTHING);
+    assert_eq!(scene.at(at(3), within(3)), ["bounce_rate resolved!"]);
+}
+
+#[test]
+fn what_was_told_while_a_wake_hid_the_rate_is_not_told_again_by_it() {
+    let mut scene = Scene::new(false);
+    let org = ["example.org"];
+    let all = |hour, hard, rest| {
+        vec![
+            finding(Rule::HardBounceWake, hard),
+            bounces(&org, Breach, rest),
+            blocks(&org, Breach, hour),
+        ]
+    };
+    let first = vec![
+        finding(Rule::HardBounceWake, Breach),
+        bounces(&org, Breach, None),
+    ];
+    assert_eq!(
+        scene.at(at(0), first),
+        ["hard_bounce_wake opened!", "bounce_rate opened"]
+    );
+    let told = scene.at(at(1), all(1, Breach, Some(Within)));
+    assert_eq!(told, ["domain_blocks opened!"]);
+    scene.at(at(2), all(2, Within, Some(Within)));
+    let over = scene.at(at(3), all(3, Within, Some(Within)));
+    assert_eq!(over, ["hard_bounce_wake resolved!", "bounce_rate resolved"]);
+}
+
+#[test]
 fn where_many_domains_block_the_rate_tells_of_all() {
     let mut scene = Scene::new(false);
     let both = ["example.org", "example.net"];
