@@ -147,7 +147,7 @@ fn only(messages: Vec<Message>) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{HOUR, Rule};
+    use crate::model::{HOUR, Rule, Zone};
     use crate::notify::samples::course_of;
 
     const STYLE: Style = Style {
