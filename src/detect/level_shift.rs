@@ -5,8 +5,12 @@
 //! units of its own scatter (a scan for a change of mean; E. S. Page, "A test for a change in a parameter occurring at an
 //! unknown point", Biometrika 42, 1955). Days are overdispersed (variance φ times the mean), so that a sender with uneven days
 //! has no new level before it is certain.
+//!
+//! An hour counts for no more than some usual ones: a newsletter that is missing is no lower level of what else is sent.
 
-use crate::model::{DAY, History, HourCount, NewLevel, Span, Timestamp};
+use std::collections::BTreeSet;
+
+use crate::model::{DAY, HOUR, History, HourCount, NewLevel, Span, Timestamp};
 
 /// The minimum and maximum number of days at the new level.
 const NEW_DAYS: (usize, usize) = (5, 28);
@@ -18,8 +22,16 @@ const SETTLED_AFTER: usize = 7;
 const MAX_SHARE: f64 = 0.65;
 /// A level below this share is no level but an outage, which is not learned from.
 const MIN_SHARE: f64 = 0.12;
-/// Each half of the time since is at the new level, too: one bad day that is over is no level.
+/// Each half of the time since is at the new level, too, and most of its days: some bad days that are over are no level.
 const MAX_SHARE_OF_HALF: f64 = 0.8;
+/// An hour counts for no more than this many times the hour up to which smaller ones have this share of the mail: a burst is no level.
+const MAX_HOUR_FACTOR: u64 = 5;
+const SHARE_OF_SMALLER: f64 = 0.25;
+/// A day with a gap in which the new level would have had so many messages, in units of the variance of one, is of a stop ...
+const MIN_MISSED_BY_STOP: f64 = 7.0;
+/// ... unless there is one for at least this share of the days that could have one: then it is the level, such as no mail in the
+/// afternoon.
+const MIN_SHARE_OF_LEVEL: f64 = 2.0 / 3.0;
 /// The newest days, one or so many together, have left the level where they have at least [`MAX_SHARE`], and so many standard
 /// deviations more than the level explains. What lasted for longer than two weeks is not asked: then odd days are known.
 const NEWEST_DAYS: usize = 2;
@@ -38,7 +50,12 @@ pub(super) struct LevelShift {
     /// Messages since then, and those that the old level would have had.
     pub sent: u64,
     pub expected: f64,
+    /// How many days since then are known, without those of stops.
     days: usize,
+    /// The usual number of messages of each weekday, before it.
+    usual: [f64; 7],
+    /// The variance of a day's number, over the number.
+    dispersion: f64,
     /// Whether the newest days are back where they were.
     has_left: bool,
 }
@@ -46,11 +63,12 @@ pub(super) struct LevelShift {
 impl LevelShift {
     /// Looks for a shift that lasts until the day of `at`, by what was sent before that day.
     pub(super) fn find(history: &History, at: Timestamp) -> Option<Self> {
-        let days = DayCounts::new(history, at.floor(DAY));
-        let shifts = (NEW_DAYS.0..=NEW_DAYS.1).filter_map(|new| days.shift(new));
-        let best = shifts.max_by(|(a, _), (b, _)| a.total_cmp(b));
-        best.filter(|(deviations, shift)| *deviations > MIN_DEVIATIONS && !shift.has_left)
-            .map(|(_, shift)| shift)
+        let mut days = DayCounts::new(history, at.floor(DAY));
+        let found = days.clearest()?;
+        for stop in days.stops(&found) {
+            days.sent[stop] = None;
+        }
+        days.clearest().filter(|shift| !shift.has_left)
     }
 
     /// Whether it has lasted so long that the new level is normal.
@@ -121,28 +139,36 @@ fn thin(hour: HourCount, share: f64) -> Option<HourCount> {
     })
 }
 
-/// Messages of the days before an instant, the last day first; `None` where a part of the day was not covered.
+/// Messages of the days before an instant, the last day first; `None` where a part of the day was not covered, or is of an outage that
+/// people called real.
 struct DayCounts {
     until: Timestamp,
     sent: Vec<Option<u64>>,
-    /// Of each day, whether the account could send nothing in a part of it: it is passed over.
-    is_inactive: Vec<bool>,
     /// Of each day, which of the week it is; the first two are those of a weekend.
     weekdays: Vec<usize>,
+    /// The hours with mail, in order; those of bursts with a part of it.
+    hours: Vec<HourCount>,
 }
 
 impl DayCounts {
     fn new(history: &History, until: Timestamp) -> Self {
+        let history = history.without_outages(until);
         let length = NEW_DAYS.1 + OLD_DAYS.1;
         let first = history.first_seen_at.unwrap_or(until);
+        let begins = until - DAY * (length as u32 + 2);
+        let from = history.hours.partition_point(|hour| hour.start < begins);
+        let end = history.hours.partition_point(|hour| hour.start < until);
+        let mut hours = history.hours[from..end.max(from)].to_vec();
+        let most = MAX_HOUR_FACTOR.saturating_mul(usual_hour(&hours));
+        for hour in &mut hours {
+            hour.sent = hour.sent.min(most);
+        }
         let (mut sent, mut weekdays) = (Vec::with_capacity(length), Vec::with_capacity(length));
-        let mut is_inactive = Vec::with_capacity(length);
         for back in 1..=length as u32 {
             let day = Span::new(until - DAY * back, until - DAY * (back - 1));
             let covered = first <= day.from && history.messages.covers(day);
-            let due = history.is_due_throughout(day);
-            sent.push((covered && due).then(|| history.sent_by_hours(day)));
-            is_inactive.push(covered && !due);
+            let of_day = within(&hours, day).iter();
+            sent.push(covered.then(|| of_day.map(|hour| hour.sent).sum()));
             // 1970-01-01 was a Thursday: Saturday is day 0.
             let days = day.from.0.div_euclid(86_400_000) + 5;
             weekdays.push(usize::try_from(days.rem_euclid(7)).unwrap_or(0));
@@ -150,9 +176,78 @@ impl DayCounts {
         Self {
             until,
             sent,
-            is_inactive,
             weekdays,
+            hours,
         }
+    }
+
+    /// Returns the day that is so many days before the last one.
+    fn day(&self, back: usize) -> Span {
+        let until = self.until - DAY * u32::try_from(back).unwrap_or(u32::MAX);
+        Span::new(until - DAY, until)
+    }
+
+    /// Returns the clearest shift.
+    fn clearest(&self) -> Option<LevelShift> {
+        let shifts = (NEW_DAYS.0..=NEW_DAYS.1).filter_map(|new| self.shift(new));
+        let clearest = shifts.max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let clear = clearest.filter(|(deviations, _)| *deviations > MIN_DEVIATIONS);
+        clear.map(|(_, shift)| shift)
+    }
+
+    /// Returns which days of `shift` have a gap that is none of its level.
+    fn stops(&self, shift: &LevelShift) -> Vec<usize> {
+        let new = usize::try_from(self.until.since(shift.from).as_secs() / DAY.as_secs());
+        let new = new.unwrap_or(0);
+        let mut usual = [[0.0f64; 24]; 2];
+        for back in new..self.sent.len() {
+            let of_type = &mut usual[usize::from(self.weekdays[back] >= 2)];
+            for hour in within(&self.hours, self.day(back)) {
+                of_type[hour_of_day(hour.start)] += hour.sent as f64;
+            }
+        }
+        let share = shift.sent as f64 / shift.expected.max(1e-9);
+        let is_missed = |sent: f64| share * sent > MIN_MISSED_BY_STOP * shift.dispersion;
+        let can_be = |back: &usize| {
+            self.sent[*back].is_some() && is_missed(shift.usual[self.weekdays[*back]])
+        };
+        // When the first gap began in which that day lacks too much.
+        let stop = |back: &usize| {
+            let of_hours = usual[usize::from(self.weekdays[*back] >= 2)];
+            let of_day = shift.usual[self.weekdays[*back]] / of_hours.iter().sum::<f64>().max(1e-9);
+            let missed = |gap: Span| {
+                let hours = (0..24u32).map(|hour| {
+                    let start = self.day(*back).from + HOUR * hour;
+                    let missed = Span::new(start, start + HOUR).intersect(gap);
+                    of_hours[hour as usize] * missed.length().div_duration_f64(HOUR)
+                });
+                of_day * hours.sum::<f64>()
+            };
+            let mut gaps = self.gaps(self.day(*back));
+            let stop = gaps.find(|gap| is_missed(missed(*gap)));
+            stop.map(|gap| (*back, gap.from))
+        };
+        let telling: Vec<usize> = (0..new).filter(can_be).collect();
+        let stops: Vec<(usize, Timestamp)> = telling.iter().filter_map(stop).collect();
+        let number = stops
+            .iter()
+            .map(|(_, began)| began)
+            .collect::<BTreeSet<_>>();
+        if number.len() as f64 >= MIN_SHARE_OF_LEVEL * telling.len() as f64 {
+            return Vec::new();
+        }
+        stops.into_iter().map(|(back, _)| back).collect()
+    }
+
+    /// Returns the gaps between messages that reach into `day`.
+    fn gaps(&self, day: Span) -> impl Iterator<Item = Span> {
+        let sent = within(&self.hours, day);
+        let before = self.hours.partition_point(|hour| hour.start < day.from);
+        let last = before.checked_sub(1).map(|last| self.hours[last].last_at);
+        let begins = std::iter::once(last.unwrap_or(day.from));
+        let begins = begins.chain(sent.iter().map(|hour| hour.last_at));
+        let ends = sent.iter().map(|hour| hour.first_at).chain([day.until]);
+        begins.zip(ends).map(|(from, until)| Span::new(from, until))
     }
 
     /// Returns the shift of the last `new` days against those before, with how far it is in standard deviations.
@@ -162,9 +257,8 @@ impl DayCounts {
             range.collect::<Vec<(usize, u64)>>()
         };
         let (after, before) = (of(0..new), of(new..(new + OLD_DAYS.1).min(self.sent.len())));
-        let inactive = self.is_inactive[..new].iter().filter(|is| **is).count();
-        let is_known = after.len() + inactive >= new && after.len() >= NEW_DAYS.0;
-        if !is_known || before.len() < OLD_DAYS.0 {
+        // The first day is known, so that the fall is where it is said to be.
+        if after.len() < NEW_DAYS.0 || self.sent[new - 1].is_none() || before.len() < OLD_DAYS.0 {
             return None;
         }
         let means = weekday_means(&before);
@@ -188,10 +282,13 @@ impl DayCounts {
             sent / expected.max(1e-9)
         };
         let (late, early) = after.split_at(after.len() / 2);
+        let is_low = |(day, sent): &&(usize, u64)| (*sent as f64) < MAX_SHARE_OF_HALF * means[*day];
+        let low = after.iter().filter(is_low).count();
         let is_level = (MIN_SHARE..MAX_SHARE).contains(&share_of(&after))
             && [late, early]
                 .iter()
-                .all(|half| (MIN_SHARE..MAX_SHARE_OF_HALF).contains(&share_of(half)));
+                .all(|half| (MIN_SHARE..MAX_SHARE_OF_HALF).contains(&share_of(half)))
+            && 2 * low > after.len();
         let has_left = (1..=NEWEST_DAYS).any(|days| {
             let (newest, rest) = after.split_at(days);
             let ((sent, expected), (low, full)) = (volume(newest), volume(rest));
@@ -204,10 +301,36 @@ impl DayCounts {
             sent,
             expected,
             days: after.len(),
+            usual: means,
+            dispersion,
             has_left: has_left && new <= MAX_DAYS_TO_LEAVE,
         };
         is_level.then_some(((expected - sent as f64) / scatter, shift))
     }
+}
+
+/// Returns those of `hours` that are within `day`.
+fn within(hours: &[HourCount], day: Span) -> &[HourCount] {
+    let from = hours.partition_point(|hour| hour.start < day.from);
+    let until = hours.partition_point(|hour| hour.start < day.until);
+    &hours[from..until.max(from)]
+}
+
+/// Returns the messages of the smallest hour with which those that are no larger have [`SHARE_OF_SMALLER`] of the mail.
+fn usual_hour(hours: &[HourCount]) -> u64 {
+    let mut counts: Vec<u64> = hours.iter().map(|hour| hour.sent).collect();
+    counts.sort_unstable();
+    let share = SHARE_OF_SMALLER * counts.iter().sum::<u64>() as f64;
+    let mut smaller = 0;
+    let usual = counts.iter().find(|count| {
+        smaller += **count;
+        smaller as f64 >= share
+    });
+    usual.copied().unwrap_or(0)
+}
+
+fn hour_of_day(at: Timestamp) -> usize {
+    usize::try_from(at.0.div_euclid(3_600_000).rem_euclid(24)).unwrap_or(0)
 }
 
 /// Returns the mean of each weekday, shrunk to that of its day type.

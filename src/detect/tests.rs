@@ -10,6 +10,7 @@ mod bursts;
 mod feedback;
 mod gap_bound;
 mod kept;
+mod level;
 mod recovery;
 mod suspended;
 mod together;

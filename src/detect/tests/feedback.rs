@@ -183,10 +183,9 @@ fn an_outage_called_real_is_no_drop_after_it() {
             for hours in 3..12 {
                 let at = outage.until + HOUR * hours;
                 let drop = find(&history, at, &Rules::default(), Rule::SendDrop);
-                assert_eq!(
-                    drop.verdict,
-                    Verdict::Within,
-                    "{days} days, {judgement:?}, {hours} h after it"
+                assert!(
+                    matches!(drop.verdict, Verdict::Within | Verdict::Unknown),
+                    "{days} days, {judgement:?}, {hours} h after it: {drop:?}"
                 );
             }
         }

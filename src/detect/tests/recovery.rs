@@ -3,7 +3,7 @@
 use super::*;
 
 /// So many messages in each hour of a day, evenly; `at_hour` tells them by the day (0 is a Monday) and the hour.
-fn by_hour(days: u32, at_hour: impl Fn(u32, u32) -> u32) -> Vec<Timestamp> {
+pub(super) fn by_hour(days: u32, at_hour: impl Fn(u32, u32) -> u32) -> Vec<Timestamp> {
     let mut sent = Vec::new();
     for (day, hour) in (0..days).flat_map(|day| (0..24).map(move |hour| (day, hour))) {
         let from = start() + DAY * day + HOUR * hour;

@@ -1,0 +1,139 @@
+//! What a new level is, and what is none.
+
+use std::time::Duration;
+
+use super::recovery::by_hour;
+use super::*;
+use crate::detect::level_shift::LevelShift;
+use crate::model::{Feedback, Judgement, MarkedTime};
+
+/// Twenty an hour by day and one at night, and five an hour by day at the weekend.
+fn week(day: u32, hour: u32) -> u32 {
+    match (day % 7 < 5, (8..18).contains(&hour)) {
+        (true, true) => 20,
+        (false, true) => 5,
+        _ => 1,
+    }
+}
+
+/// The days, counted from the first, on which a new level is found, each with its percentage of the old one.
+fn levels(history: &History, days: std::ops::Range<u32>) -> Vec<(u32, u32)> {
+    let level = |day: u32| {
+        let found = LevelShift::find(history, start() + DAY * day)?;
+        Some((day, found.key().1))
+    };
+    days.filter_map(level).collect()
+}
+
+/// Mail as of `week`, without that of `stops`, each from an hour of a day to another of another.
+fn with_stops(days: u32, stops: &[[(u32, u32); 2]]) -> History {
+    let at = |(day, hour): (u32, u32)| start() + DAY * day + HOUR * hour;
+    let is_sent = |sent: &Timestamp| {
+        !stops
+            .iter()
+            .any(|[from, until]| (at(*from)..at(*until)).contains(sent))
+    };
+    let sent = by_hour(days, week).into_iter().filter(is_sent);
+    history(sent, start() + DAY * days)
+}
+
+/// 1,600 at once on these days, from ten o'clock.
+fn newsletters(days: impl Iterator<Item = u32>) -> impl Iterator<Item = Timestamp> {
+    days.flat_map(|day| {
+        let from = start() + DAY * day + 10 * HOUR;
+        (0..1600).map(move |n| from + Duration::from_secs(n))
+    })
+}
+
+#[test]
+fn a_week_without_its_newsletter_is_no_lower_level() {
+    let tuesdays = (0..13).map(|week| 1 + 7 * week).filter(|day| *day != 57);
+    let sent = by_hour(90, week).into_iter().chain(newsletters(tuesdays));
+    let history = history(sent, start() + DAY * 90);
+    assert_eq!(levels(&history, 28..90), []);
+}
+
+#[test]
+fn a_newsletter_that_goes_on_hides_no_lower_level_of_the_other_mail() {
+    let halved = |day: u32, hour: u32| match day {
+        0..56 => week(day, hour),
+        _ => week(day, hour).div_ceil(2),
+    };
+    let tuesdays = (0..12).map(|week| 1 + 7 * week);
+    let sent = by_hour(84, halved).into_iter().chain(newsletters(tuesdays));
+    let history = history(sent, start() + DAY * 84);
+    let found = levels(&history, 56..84);
+    assert_eq!(found.len(), 23, "{found:?}");
+    // The newsletter is as large as before.
+    let is_half = |(_, percent): &(u32, u32)| (48..65).contains(percent);
+    assert!(found.iter().all(is_half), "{found:?}");
+}
+
+/// A stop on a Wednesday, and one on the Monday after it.
+#[test]
+fn two_stops_of_a_week_are_no_lower_level() {
+    let history = with_stops(84, &[[(58, 8), (58, 18)], [(63, 8), (63, 22)]]);
+    assert_eq!(levels(&history, 28..84), []);
+}
+
+/// From Friday afternoon to Monday afternoon, and a holiday on the Wednesday.
+#[test]
+fn a_stop_over_the_weekend_and_a_holiday_are_no_lower_level() {
+    let history = with_stops(84, &[[(60, 14), (63, 14)], [(65, 0), (66, 0)]]);
+    assert_eq!(levels(&history, 28..84), []);
+}
+
+#[test]
+fn three_stops_of_a_working_week_are_no_lower_level() {
+    let stops = [56, 58, 60].map(|day| [(day, 8), (day, 18)]);
+    assert_eq!(levels(&with_stops(84, &stops), 28..84), []);
+}
+
+/// Each working day has a gap then, and it is what the level is.
+#[test]
+fn mail_that_has_ended_in_the_afternoon_is_a_lower_level() {
+    let stops: Vec<[(u32, u32); 2]> = (56..84).map(|day| [(day, 12), (day, 18)]).collect();
+    let found = levels(&with_stops(84, &stops), 56..84);
+    assert!(found.len() > 20, "{found:?}");
+}
+
+/// Half of the mail from the 56th day on, with a stop in the first week of it, and a time that was not seen in the second.
+fn halved_with_a_stop(stop: Span) -> History {
+    let halved = |day: u32, hour: u32| match day {
+        0..56 => week(day, hour),
+        _ => week(day, hour).div_ceil(2),
+    };
+    let sent = by_hour(84, halved)
+        .into_iter()
+        .filter(|at| !stop.contains(*at));
+    let mut history = history(sent, start() + DAY * 84);
+    let hole = Span::new(start() + DAY * 68, start() + DAY * 68 + HOUR);
+    history.messages = history.messages.without(hole);
+    history
+}
+
+#[test]
+fn days_of_stops_and_those_that_were_not_seen_are_no_days_of_a_level() {
+    let day = |number: u32| start() + DAY * number;
+    let stop = Span::new(day(57) + 8 * HOUR, day(59) + 18 * HOUR);
+    let is_half = |(_, percent): &(u32, u32)| (48..60).contains(percent);
+    let found = levels(&halved_with_a_stop(stop), 64..84);
+    assert_eq!(found.len(), 20, "{found:?}");
+    assert!(found.iter().all(is_half), "{found:?}");
+    // A short one, which shows in no day, is left out where a person says what it was.
+    let short = Span::new(day(57) + 8 * HOUR, day(57) + 8 * HOUR + HOUR / 2);
+    let mut marked = halved_with_a_stop(short);
+    let sent = |history: &History| LevelShift::find(history, day(64)).map(|level| level.sent);
+    let with_it = sent(&marked).expect("a level");
+    marked.marked = vec![MarkedTime {
+        incident: "ektn6n35".to_owned(),
+        rule: Rule::SendSilence,
+        span: short,
+        feedback: Feedback {
+            judgement: Judgement::Real,
+            by: "ops".to_owned(),
+            at: day(60),
+        },
+    }];
+    assert!(sent(&marked).expect("a level") < with_it);
+}
