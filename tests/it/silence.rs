@@ -103,6 +103,33 @@ crate::world::both! {
 }
 
 #[test]
+fn mail_that_is_sent_in_the_very_second_of_the_poll_is_sampled_and_its_loss_is_reported() {
+    let mut world = World::new(Process::One, "");
+    let mut sent_at = at("2026-02-28T00:00:00Z");
+    while sent_at < at("2026-03-04T00:00:00Z") {
+        for number in 0..15 {
+            let mail = Mail::new("outbound", sent_at, &format!("user{number}@example.com"));
+            world.shop.push(mail.delivered_after(MINUTE / 3));
+        }
+        sent_at = sent_at + HOUR;
+    }
+    world.cycle(at("2026-03-03T06:00:00Z"));
+    let asked = world.shop.count("/details");
+    world.hours("2026-03-03T07:00:00Z", "2026-03-03T10:00:00Z");
+    let asked = world.shop.count("/details") - asked;
+    assert!((4..=20).contains(&asked), "{asked}");
+    world.set_aside("before what is tested");
+    let stop = Span::new(at("2026-03-03T11:00:00Z"), at("2026-03-04T00:00:00Z"));
+    world.shop.stop_delivery("outbound", stop);
+    world.hours("2026-03-03T11:00:00Z", "2026-03-03T15:00:00Z");
+    let alerts = world.alerts();
+    assert!(
+        alerts.iter().any(|line| line.contains("is not delivered")),
+        "{alerts:#?}"
+    );
+}
+
+#[test]
 fn a_tag_that_dies_while_other_mail_flows_is_reported_alone_and_again_when_it_is_back() {
     let mut world = World::new(Process::One, "");
     let span = Span::new(at("2026-01-26T00:00:00Z"), at("2026-03-18T00:00:00Z"));

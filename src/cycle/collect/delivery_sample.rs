@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::cycle::collect::budget::proportional_share;
 use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::reader::ServerReader;
+use crate::cycle::collect::windows::SECOND;
 use crate::detect::sample::Situation;
 use crate::detect::{is_suspicious, sample};
-use crate::model::{Span, StreamId, StreamKey};
+use crate::model::{Span, StreamId, StreamKey, Timestamp};
 use crate::postmark::{ErrorKind, MAX_RESULTS};
 use crate::store::{self, Database, OpenSample, SampleCandidate};
 
@@ -104,7 +105,9 @@ async fn check_sample(
     };
     let (open, sampled) = reader.call(stream, load).await?;
     let mut draws = reader.candidates.take(stream);
-    draws.retain(|draw| draw.sent_at < now && open.iter().all(|mail| mail.id != draw.id));
+    // Postmark lists what was sent in the very second that ends a poll, and only once is it new: it is drawn from now, or never.
+    let second_end = now.floor(SECOND) + SECOND;
+    draws.retain(|draw| draw.sent_at < second_end && open.iter().all(|mail| mail.id != draw.id));
     let unread = open.iter().filter(|mail| mail.checked_at.is_none()).count();
     let was_counted = reader.stats.get(stream).is_some_and(|s| s.counted > 0);
     let situation = Situation {
@@ -117,7 +120,7 @@ async fn check_sample(
     let requests = usize::try_from(requests).unwrap_or(usize::MAX);
     let mut plan = sample::plan(situation, requests);
     let mut spares = draws.split_off(plan.new.min(draws.len())).into_iter();
-    let drawn = draws.iter().map(to_sampled).collect();
+    let drawn = due(&draws, now).collect();
     add_to_sample(reader, stream, draws).await?;
     let mut queue = sample::prioritize(open, drawn, plan, |mail| {
         (mail.sent_at, mail.checked_at.is_some())
@@ -133,7 +136,7 @@ async fn check_sample(
                 // Too large to read: it leaves the sample, and another takes its place.
                 ErrorKind::TooLarge => {
                     let spare: Vec<_> = spares.next().into_iter().collect();
-                    queue.splice(0..0, spare.iter().map(to_sampled));
+                    queue.splice(0..0, due(&spare, now));
                     add_to_sample(reader, stream, spare).await?;
                     None
                 }
@@ -146,7 +149,7 @@ async fn check_sample(
         {
             let more: Vec<_> = spares.by_ref().take(plan.more).collect();
             plan.more = 0;
-            queue.splice(0..0, more.iter().map(to_sampled).rev());
+            queue.splice(0..0, due(&more, now).rev());
             add_to_sample(reader, stream, more).await?;
         }
         let save = move |s: &mut Database, key: &StreamKey| {
@@ -165,6 +168,15 @@ async fn add_to_sample(
     reader
         .call(stream, move |s, key| s.add_samples(key, &draws))
         .await
+}
+
+/// Returns those of `draws` that may have news by now. What was sent in this second is asked by the next poll.
+fn due(
+    draws: &[SampleCandidate],
+    now: Timestamp,
+) -> impl DoubleEndedIterator<Item = OpenSample> + '_ {
+    let due = draws.iter().filter(move |draw| draw.sent_at < now);
+    due.map(to_sampled)
 }
 
 fn to_sampled(draw: &SampleCandidate) -> OpenSample {
