@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::ServerConfig;
+use crate::config::{Schedule, ServerConfig};
 use crate::cycle::clock::ClockSkew;
 use crate::cycle::collect::errors::PollErrors;
 use crate::detect::PollHealth;
@@ -35,11 +35,12 @@ pub(crate) struct PollOutcome {
 }
 
 impl PollOutcome {
-    /// Returns what a poll at `now` came to, after `requests` requests; of what it found out of the list of streams and the clock,
-    /// nothing.
+    /// Returns what a poll at `now`, one of those of `schedule`, came to, after `requests` requests; of what it found out of the list
+    /// of streams and the clock, nothing.
     pub(crate) fn new(
         server: Arc<ServerConfig>,
         previous_state: ServerState,
+        schedule: &Schedule,
         now: Timestamp,
         requests: u64,
         streams: Vec<StreamId>,
@@ -59,10 +60,7 @@ impl PollOutcome {
             PollHealth::Complete
         } else {
             let since = previous_state.incomplete_since.unwrap_or(now);
-            // A second poll within a minute is the same cycle: somebody tries by hand, or two processes run.
-            let last = previous_state.last_cycle_at;
-            let is_same_cycle = last.is_some_and(|last| now < last + MINUTE)
-                && previous_state.incomplete_cycles > 0;
+            let is_same_cycle = is_counted_already(&previous_state, schedule, now);
             state.incomplete_since = Some(since);
             state.incomplete_cycles = previous_state.incomplete_cycles + u64::from(!is_same_cycle);
             state.reason.clone_from(&reason);
@@ -107,5 +105,63 @@ impl PollOutcome {
 
     pub(crate) fn name(&self) -> &ServerName {
         &self.server.name
+    }
+}
+
+/// Returns whether an incomplete poll at `now` is of a cycle that is counted as incomplete already. A second one within a minute is:
+/// somebody tries by hand, or two processes run. Where polls are due more often, one a minute counts.
+fn is_counted_already(state: &ServerState, schedule: &Schedule, now: Timestamp) -> bool {
+    let counted = u32::try_from(state.incomplete_cycles).unwrap_or(u32::MAX);
+    let Some(since) = state.incomplete_since.filter(|_| counted > 0) else {
+        return false;
+    };
+    if !is_due_within_a_minute(schedule, now) {
+        return state.last_cycle_at.is_some_and(|last| now < last + MINUTE);
+    }
+    now < since + MINUTE.saturating_mul(counted)
+}
+
+/// Returns whether `schedule` has polls less than a minute apart.
+fn is_due_within_a_minute(schedule: &Schedule, now: Timestamp) -> bool {
+    schedule.instants(now - MINUTE, now + MINUTE).len() > 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TokenSource;
+    use crate::model::HOUR;
+
+    /// The counts of incomplete cycles after each of these polls, in seconds after 10:00, that all failed.
+    fn counts(schedule: &str, polls: &[u32]) -> Vec<u64> {
+        let schedule: Schedule = schedule.parse().expect("valid");
+        let server = Arc::new(ServerConfig::new("shop", TokenSource::Account(None)));
+        let mut state = ServerState::default();
+        let poll = |seconds: &u32| {
+            let now = Timestamp::from_secs(1_772_532_000) + HOUR / 3600 * *seconds;
+            let errors = PollErrors::unreadable_token("no token".to_owned());
+            let (server, before) = (Arc::clone(&server), state.clone());
+            let outcome = PollOutcome::new(server, before, &schedule, now, 0, Vec::new(), errors);
+            state = outcome.state;
+            state.incomplete_cycles
+        };
+        polls.iter().map(poll).collect()
+    }
+
+    #[test]
+    fn a_second_poll_within_a_minute_counts_once() {
+        let hourly = "0 0 * * * *";
+        assert_eq!(counts(hourly, &[0, 20, 59]), [1, 1, 1], "by hand");
+        let twice = [0, 10, 3600, 3610, 7200, 7210];
+        assert_eq!(counts(hourly, &twice), [1, 1, 2, 2, 3, 3], "two processes");
+        assert_eq!(counts("0 * * * * *", &[0, 1, 60, 61]), [1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn of_a_schedule_under_a_minute_one_poll_a_minute_counts() {
+        let every_15_s: Vec<u32> = (0..10).map(|poll| poll * 15).collect();
+        let counted = counts("*/15 * * * * *", &every_15_s);
+        assert_eq!(counted, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3]);
+        assert_eq!(counts("*/40 * * * * *", &[0, 40, 60, 100]), [1, 1, 2, 2]);
     }
 }

@@ -107,6 +107,7 @@ pub(crate) async fn poll_server(
         ..PollOutcome::new(
             server,
             previous_state,
+            &context.config.schedule,
             now,
             requests,
             streams,

@@ -104,7 +104,15 @@ pub(crate) async fn discover_servers(
         fetch_account_servers(context, token, doubted_since, is_lease_holder, now).await?;
     let account = is_lease_holder.then(|| {
         let server = account_server();
-        PollOutcome::new(server, previous_state, now, requests, Vec::new(), errors)
+        PollOutcome::new(
+            server,
+            previous_state,
+            &context.config.schedule,
+            now,
+            requests,
+            Vec::new(),
+            errors,
+        )
     });
     Ok(ServerList {
         servers: context
