@@ -4,6 +4,7 @@ use crate::chart::Picture;
 use crate::config::{Config, ServerConfig, SlackSink};
 use crate::cycle::charts::DrawnDay;
 use crate::cycle::clock::cycle_instant;
+use crate::cycle::closed::closed_incidents;
 use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::poll::missing_streams::{load_misnamed_streams, load_missing_streams};
 use crate::cycle::poll::same_server::load_same_servers;
@@ -149,6 +150,12 @@ async fn build_digest(
         same_servers: load_same_servers(config, store).await?,
         missing_streams: load_missing_streams(config, store).await?,
         misnamed_streams: load_misnamed_streams(config, store).await?,
+        closed: store
+            .call(|s| {
+                let states = s.server_states()?;
+                closed_incidents(s, &states)
+            })
+            .await?,
         ..Day::default()
     };
     // Everything recorded since the last digest, whether or not its periods are named as missed.

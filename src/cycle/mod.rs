@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod charts;
 mod clock;
+pub(crate) mod closed;
 pub mod collect;
 mod context;
 pub mod deliver;

@@ -9,12 +9,12 @@ use crate::model::{
     Timestamp, Verdict,
 };
 
+pub(super) use crate::model::STAYS_CLOSED;
+
 /// An open incident is notified again after this long.
 const REMINDER_INTERVAL: Duration = DAY;
 /// A rate must stay within bounds this long before its incident resolves.
 const RESOLVE_AFTER: Duration = HOUR;
-/// A breach that a person closed is not opened again within this time, unless it grows.
-pub(super) const STAYS_CLOSED: Duration = DAY;
 /// The time whose rate is told as the usual one: where an incident began no longer ago it holds the trouble itself.
 const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
 /// An event incident closes this long after its last event.

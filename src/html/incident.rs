@@ -19,9 +19,13 @@ use crate::text::sanitize::clean;
 pub fn incident_page(view: &IncidentPageView) -> String {
     let incident = &view.incident;
     let title = format!("{}: {}", location(incident), problem_name(incident.rule));
+    let health = match view.may_go_on {
+        true => Health::Look,
+        false => health_of(incident),
+    };
     let body = html! {
         main #main {
-            h1 { (badge(health_of(incident))) " " (clean(&title)) }
+            h1 { (badge(health)) " " (clean(&title)) }
             p { (summary(incident, view.style)) }
             @if let Some(chart) = &view.chart {
                 figure {

@@ -79,9 +79,9 @@ fn verdict(view: &OverviewView) -> (Health, String) {
     if wakes + warns == 0 {
         return without_incident(view, worst);
     }
-    let beside = match view.day.needs_a_look.as_str() {
-        "" => String::new(),
-        needs_a_look => format!("; beside them, {needs_a_look}"),
+    let beside = match view.day.beside() {
+        None => String::new(),
+        Some(needs_a_look) => format!("; beside them, {needs_a_look}"),
     };
     match (wakes, warns) {
         (0, _) => {
@@ -105,7 +105,7 @@ fn without_incident(view: &OverviewView, worst: Option<Health>) -> (Health, Stri
     let servers = plural(view.total as u64, "server");
     let day = &view.day;
     match day.doubt() {
-        Some(doubt) if !day.unusual.is_empty() => {
+        Some(doubt) if !day.unusual.is_empty() || day.closed > 0 => {
             (Health::Look, format!("no incident is open, but {doubt}"))
         }
         Some(doubt) if !day.needs_a_look.is_empty() => {

@@ -112,6 +112,9 @@ fn stream_name(view: &ServerPageView, stream: &StreamDetail) -> Markup {
 /// Returns how soon a stop would be noticed.
 fn notice(stream: &StreamDetail) -> String {
     match stream.detection_delay {
+        _ if !stream.is_stopped && stream.closed_stop.is_some() => {
+            clean(stream.closed_stop.as_deref().unwrap_or_default())
+        }
         _ if stream.is_stopped => "it has stopped".to_owned(),
         _ if stream.is_unseen => "nobody would hear of it before it is read again".to_owned(),
         _ if stream.last_sent.is_none() => "no mail yet that could stop".to_owned(),

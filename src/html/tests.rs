@@ -44,6 +44,7 @@ fn stream(name: &str, health: Health) -> StreamDetail {
         is_judged: true,
         is_unseen: health == Health::Unseen,
         is_stopped: health == Health::Wake,
+        closed_stop: None,
         day: chart("day"),
         season: chart("season"),
     }
@@ -184,6 +185,7 @@ fn first_start() -> OverviewView {
 fn pages() -> Vec<(&'static str, String)> {
     let incident_view = IncidentPageView {
         incident: incident(Rule::SendSilence, "opened"),
+        may_go_on: false,
         explained: vec!["Why it opened".to_owned(), "  no mail".to_owned()],
         chart: Some(chart("week_with_incidents")),
         style: style(),
@@ -213,14 +215,25 @@ fn the_page_of_an_incident_that_a_person_closed_names_no_end() {
     closed.closed_by = Some("ops".to_owned());
     let view = IncidentPageView {
         incident: closed,
+        may_go_on: false,
         explained: Vec::new(),
         chart: None,
         style: style(),
     };
     let page = incident_page(&view);
+    assert!(page.contains("OK</span>"), "{page}");
     assert!(page.contains("closed by ops "), "{page}");
     assert!(page.contains(", it had stood since "), "{page}");
     assert!(!page.contains("it lasted"), "{page}");
+    let standing = IncidentPageView {
+        may_go_on: true,
+        ..view
+    };
+    let page = incident_page(&standing);
+    assert!(
+        page.contains("LOOK</span>") && !page.contains("OK</span> shop"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -230,6 +243,7 @@ fn the_page_of_what_was_one_moment_says_when_and_not_how_long() {
     (over.opened_at, over.problem, over.recovered_at) = (at, Some(Span::new(at, at)), None);
     let view = IncidentPageView {
         incident: over,
+        may_go_on: false,
         explained: Vec::new(),
         chart: None,
         style: style(),
@@ -244,6 +258,27 @@ fn of_mail_that_is_not_seen_nothing_is_promised() {
     let promise = "nobody would hear of it before it is read again";
     let page = overview_page(&troubled(Medium::Page));
     assert_eq!(page.matches(promise).count(), 1, "of the server blog");
+}
+
+#[test]
+fn a_stop_that_a_person_closed_is_not_called_fine() {
+    let mut view = overview(Medium::Page);
+    view.day.closed = 1;
+    let stream = &mut view.details[0].streams[0];
+    let closed = "mail has stopped, closed as real by ops 11:10; if it goes on, it opens again Wed 4 Mar 11:10";
+    (stream.health, stream.closed_stop) = (Health::Look, Some(closed.to_owned()));
+    let page = overview_page(&view);
+    let said = "LOOK</span> no incident is open, but 1 problem closed by hand may go on";
+    assert!(page.contains(said), "{page}");
+    assert!(page.contains(closed), "{page}");
+    assert!(!page.contains("you would hear within"), "{page}");
+    let open = OverviewView {
+        day: view.day,
+        ..troubled(Medium::Page)
+    };
+    let page = overview_page(&open);
+    let said = "5 incidents open: 1 WAKE, 4 WARN; beside them, 1 problem closed by hand may go on";
+    assert!(page.contains(said), "{page}");
 }
 
 #[test]
@@ -322,6 +357,7 @@ fn markup_from_outside_stays_text() {
     of_server.note = hostile.to_owned();
     let of_incident = IncidentPageView {
         incident: view.open[0].clone(),
+        may_go_on: false,
         explained: vec![hostile.to_owned()],
         chart: Some(view.details[0].streams[0].day.clone()),
         style: style(),

@@ -116,6 +116,8 @@ pub struct StreamDetail {
     pub is_unseen: bool,
     /// Whether its mail has stopped, as an open incident says.
     pub is_stopped: bool,
+    /// That it has stopped, where a person closed the incident that says so: `mail has stopped, closed as real by Amy 13:05; …`.
+    pub closed_stop: Option<String>,
     /// The last 24 hours.
     pub day: VolumeChart,
     /// The last 45 days, or as many as were asked for.
@@ -126,6 +128,8 @@ pub struct StreamDetail {
 #[derive(Clone, Debug)]
 pub struct IncidentPageView {
     pub incident: Incident,
+    /// Whether a person closed it, and it may go on.
+    pub may_go_on: bool,
     /// What `explain` says of it.
     pub explained: Vec<String>,
     /// The mail around it; `None` where it is of no stream.

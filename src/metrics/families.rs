@@ -149,7 +149,7 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     stream_gauge(
         "hushwatch_stop_noticed_after_seconds",
-        "How long a stop of a stream would go unnoticed at worst; absent where it would not be noticed within 45 days.",
+        "How long a stop of a stream would go unnoticed at worst; absent where it would not be noticed within 45 days, the mail has stopped, or the server is not read.",
         |stream| {
             stream
                 .detection_delay

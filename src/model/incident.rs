@@ -1,11 +1,16 @@
 //! One rule broken on one stream, from `opened` to `resolved`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acknowledgement, DeliveredSince, Evidence, Judgement, Rule, ServerName, Severity, Span,
+    Acknowledgement, DAY, DeliveredSince, Evidence, Judgement, Rule, ServerName, Severity, Span,
     StreamId, StreamKey, Subject, Tag, Timestamp,
 };
+
+/// How long what a person closed stays closed while it goes on, and is no worse.
+pub const STAYS_CLOSED: Duration = DAY;
 
 /// A step in an incident's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,6 +273,26 @@ impl Incident {
     /// Whether it stands.
     pub const fn is_open(&self) -> bool {
         matches!(self.state, IncidentState::Open { .. })
+    }
+
+    /// Returns when a person closed it, where it was not seen to end since: it may go on. `None` of a single event, and of what is good
+    /// because whoever closed it said so.
+    pub fn closed_and_may_go_on(&self) -> Option<Timestamp> {
+        let IncidentState::Resolved { at, .. } = self.state else {
+            return None;
+        };
+        let is_settled = match self.rule {
+            Rule::ServerChanged => true,
+            Rule::DnsDrift => self.closed_as != Some(Judgement::Real),
+            rule => rule.is_of_events(),
+        };
+        let goes_on = self.closed_by.is_some() && self.recovered_at.is_none() && !is_settled;
+        goes_on.then_some(at)
+    }
+
+    /// Whether both are of one problem at one place: the later one took the place of the earlier.
+    pub fn is_same_problem(&self, other: &Self) -> bool {
+        self.subject() == other.subject() && self.rule.problem() == other.rule.problem()
     }
 
     /// Whether it ended because it is no longer watched.

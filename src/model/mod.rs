@@ -48,7 +48,7 @@ pub use history::{
     KnownRecipients, MIN_TAG_MESSAGES, MessageOutcome, RecipientCount, SAMPLE_LOOKBACK,
     SampleOutcome, SampledMessage, TAG_LOOKBACK, UsualDelivery,
 };
-pub use incident::{Incident, IncidentState, Step, Transition};
+pub use incident::{Incident, IncidentState, STAYS_CLOSED, Step, Transition};
 pub use learned::{Learned, LearnedKey, Series};
 pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
 pub use missing_streams::{MisnamedStream, MissingStreams};

@@ -1,7 +1,9 @@
 //! What is said of an incident that a person closed: by whom and as what, how it was then, and when it opens again. That it ended is
 //! not known, so nothing is said of when.
 
-use crate::model::{DAY, Evidence, Incident, IncidentState, Judgement, Rule, Severity, Timestamp};
+use crate::model::{
+    DAY, Evidence, Incident, IncidentState, Judgement, Rule, STAYS_CLOSED, Severity, Timestamp,
+};
 use crate::notify::alert::Style;
 use crate::notify::context::{problem_span, worst, worst_phrase};
 use crate::notify::describe::{describe, other_server, problem_name};
@@ -66,16 +68,61 @@ pub(super) fn closed_lines(incident: &Incident, at: Timestamp, style: Style) -> 
     vec![format!("Until then, since {from}: {how}."), follows]
 }
 
+/// Returns what a person closed that may go on, as it reads at `now`: `no mail sent since 08:58, closed as real by Amy 13:05; if it
+/// goes on, it opens again Mon 23 Nov 13:05`. `None` of one that ended otherwise.
+pub(crate) fn closed_standing(incident: &Incident, now: Timestamp, style: Style) -> Option<String> {
+    let from = short_time(problem_span(incident).from, now, style.zone);
+    let closed = closed_until(incident, now, style)?;
+    Some(format!(
+        "{} since {from}, {closed}",
+        problem_name(incident.rule)
+    ))
+}
+
+/// Returns the same of a stop, of a stream whose last mail was sent at `last_sent`: `mail has stopped, closed as real by Amy 13:05; …`.
+pub(crate) fn closed_stop(
+    incident: &Incident,
+    last_sent: Option<Timestamp>,
+    now: Timestamp,
+    style: Style,
+) -> Option<String> {
+    let closed_at = incident.closed_and_may_go_on()?;
+    let closed = closed_until(incident, now, style)?;
+    Some(match last_sent {
+        // Some mail came, and too little: it stays closed nevertheless.
+        Some(sent) if sent > closed_at => format!("its stop was {closed}"),
+        _ => format!("mail has stopped, {closed}"),
+    })
+}
+
+/// Returns by whom it was closed, when, and when it opens again: `closed as real by Amy 13:05; if it goes on, it opens again …`.
+fn closed_until(incident: &Incident, now: Timestamp, style: Style) -> Option<String> {
+    let closed_at = incident.closed_and_may_go_on()?;
+    let closed = closed_phrase(incident)?;
+    let when = short_time(closed_at, now, style.zone);
+    let again = match closed_at + STAYS_CLOSED {
+        again if again > now => short_time(again, now, style.zone),
+        _ => "with the next poll that reads it".to_owned(),
+    };
+    let again = opens_again(incident, &again);
+    Some(format!("{closed} {when}; if it goes on, it {again}"))
+}
+
 /// Returns when an incident that a person closes opens again, without a full stop: after a day, or once it is twice as bad.
 pub(crate) fn reopening(incident: &Incident) -> String {
+    if let Evidence::Events { .. } = &incident.evidence {
+        let event = match incident.rule {
+            Rule::SpamComplaintExternal => "complaint",
+            _ => "bounce",
+        };
+        return format!("The next {event} is a new incident");
+    }
+    format!("If it goes on, it {}", opens_again(incident, "in 24 h"))
+}
+
+/// Returns the same of what is no single event, with the end of the day named as `when`: `opens again in 24 h, or once …`.
+fn opens_again(incident: &Incident, when: &str) -> String {
     let twice = match &incident.evidence {
-        Evidence::Events { .. } => {
-            let event = match incident.rule {
-                Rule::SpamComplaintExternal => "complaint",
-                _ => "bounce",
-            };
-            return format!("The next {event} is a new incident");
-        }
         // Twice as long is later than the day, or no sooner.
         Evidence::Silence(silence) if silence.gap.length() >= DAY => None,
         Evidence::Silence(silence) => {
@@ -93,11 +140,8 @@ pub(crate) fn reopening(incident: &Incident) -> String {
     let wakes = may_wake.then(|| "as soon as it is a wake".to_owned());
     let sooner: Vec<String> = twice.into_iter().chain(wakes).collect();
     match sooner.as_slice() {
-        [] => "If it goes on, it opens again in 24 h".to_owned(),
-        sooner => format!(
-            "If it goes on, it opens again in 24 h, or {}",
-            sooner.join(", or ")
-        ),
+        [] => format!("opens again {when}"),
+        sooner => format!("opens again {when}, or {}", sooner.join(", or ")),
     }
 }
 
@@ -225,6 +269,37 @@ mod tests {
             "The next complaint is a new incident"
         );
         assert!(said(Rule::Blind).ends_with("in 24 h, or as soon as it is a wake"));
+    }
+
+    #[test]
+    fn what_a_person_closed_and_may_go_on_says_when_it_opens_again() {
+        let stop = closed_stop(4);
+        let IncidentState::Resolved { at: closed_at, .. } = stop.state else {
+            panic!("it is closed");
+        };
+        let now = closed_at + HOUR;
+        let standing = closed_standing(&stop, now, STYLE).expect("it may go on");
+        assert!(standing.starts_with("no mail sent since "), "{standing}");
+        let said = ", closed as real by ops 11:10; if it goes on, it opens again ";
+        assert!(standing.contains(said), "{standing}");
+        let sooner = " 11:10, or once no mail was sent for 8 h, or as soon as it is a wake";
+        assert!(standing.ends_with(sooner), "{standing}");
+        let of = |sent| super::closed_stop(&stop, Some(sent), now, STYLE).expect("it may go on");
+        let stopped = of(closed_at - HOUR);
+        assert!(
+            stopped.starts_with("mail has stopped, closed as real by ops "),
+            "{stopped}"
+        );
+        let some_mail = of(closed_at + HOUR / 2);
+        assert!(
+            some_mail.starts_with("its stop was closed as real by ops "),
+            "{some_mail}"
+        );
+        let over = Incident {
+            recovered_at: Some(now),
+            ..stop
+        };
+        assert_eq!(closed_standing(&over, now, STYLE), None);
     }
 
     #[test]

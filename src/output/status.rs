@@ -17,6 +17,7 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
+use crate::notify::closed::{closed_standing, closed_stop};
 use crate::notify::context::problem_span;
 use crate::notify::describe::{
     SANDBOX, SWITCHED_OFF, describe_missing_streams, describe_open, describe_same_server,
@@ -33,8 +34,8 @@ use crate::text::format::{
 /// The maximum number of lines of what is unusual.
 const MAX_UNUSUAL: usize = 10;
 
-/// What is stored of every watched server. Serialized, it lacks `open_incidents`, `mutes`, `unusual` and
-/// `all_read`.
+/// What is stored of every watched server. Serialized, it lacks `open_incidents`, `closed_incidents`, `mutes`,
+/// `unusual` and `all_read`.
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusReport {
     /// Whether monitoring is switched on.
@@ -45,6 +46,12 @@ pub struct StatusReport {
     pub servers: Vec<ServerStatus>,
     #[serde(skip)]
     pub open: Vec<Incident>,
+    /// What a person closed, and may go on.
+    #[serde(skip)]
+    pub closed: Vec<Incident>,
+    /// The present.
+    #[serde(skip)]
+    pub now: Timestamp,
     #[serde(skip)]
     pub mutes: Vec<Mute>,
     /// Postmark servers that are watched under several names.
@@ -114,7 +121,8 @@ pub struct StreamStatus {
     /// Whether `send_silence` is on.
     #[serde(skip)]
     pub is_judged: bool,
-    /// How long a stop would go unnoticed at worst; `None` where it would not be noticed within 45 days.
+    /// How long a stop would go unnoticed at worst; `None` where it would not be noticed within 45 days, where the mail has stopped
+    /// already, and where the server is not seen.
     #[serde(rename = "stop_noticed_after_s", serialize_with = "seconds")]
     pub detection_delay: Option<Duration>,
     /// The tags that are watched on their own.
@@ -134,9 +142,17 @@ impl StatusReport {
     /// Returns the object for scripts, with the incidents' summaries in `style`.
     pub fn to_json(&self, style: Style) -> Value {
         let incidents = self.open.iter().map(|i| json!(IncidentView::new(i, style)));
+        let closed = self.closed.iter().map(|i| {
+            let mut view = json!(IncidentView::new(i, style));
+            view["summary"] = json!(closed_standing(i, self.now, style));
+            view["closed_by"] = json!(i.closed_by);
+            view["closed_at"] = json!(i.closed_and_may_go_on().map(|at| at.to_string()));
+            view
+        });
         let mutes = self.mutes.iter().map(|mute| json!(MuteView::new(mute)));
         let mut json = json!(self);
         json["open_incidents"] = incidents.collect();
+        json["closed_incidents"] = closed.collect();
         json["mutes"] = mutes.collect();
         let known = Some(&self.day).filter(|day| day.is_known);
         json["unusual"] = json!(known.map(unusual_json));
@@ -159,9 +175,8 @@ impl StatusReport {
         for server in &self.servers {
             lines.extend([String::new(), server.to_line(zone)]);
             for stream in server.streams() {
-                let is_stop = |i: &&Incident| i.says_stopped(&server.name.0, &stream.counts.id);
-                let silence = self.open.iter().find(is_stop);
-                lines.extend(stream.to_lines(silence, server.is_unseen(), zone));
+                let stop = self.stop_text(server, stream, style);
+                lines.extend(stream.to_lines(stop, server.is_unseen(), zone));
             }
         }
         lines.push(String::new());
@@ -174,14 +189,17 @@ impl StatusReport {
         if more > 0 {
             lines.push(format!("… and {more} more: hushwatch digest --print"));
         }
-        let needs_a_look = self.day.needs_a_look.as_str();
         lines.push(match (self.open.len(), self.day.doubt()) {
             (0, None) => "No open incidents".to_owned(),
             (0, Some(doubt)) => format!("No open incidents, but {doubt}"),
-            (open, _) if needs_a_look.is_empty() => format!("Open incidents: {open}"),
-            (open, _) => format!("Open incidents: {open}; beside them, {needs_a_look}"),
+            (open, _) => match self.day.beside() {
+                None => format!("Open incidents: {open}"),
+                Some(beside) => format!("Open incidents: {open}; beside them, {beside}"),
+            },
         });
         lines.extend(self.open.iter().map(|i| incident_line(i, style)));
+        let closed = self.closed.iter();
+        lines.extend(closed.filter_map(|i| closed_line(i, self.now, style)));
         let mutes = self.mutes.iter().map(|mute| mute_line(mute, zone));
         lines.extend(mutes.map(|mute| format!("Muted: {mute}")));
         lines.extend(self.quiet_until.map(|until| {
@@ -200,6 +218,43 @@ impl StatusReport {
         lines.push(format!("Pending messages: {}{held}", self.pending));
         lines.extend(self.readiness.to_lines(zone));
         lines.join("\n") + "\n"
+    }
+
+    /// Takes the promise that a stop would be noticed from the streams and tags of which nobody would hear: those whose mail has
+    /// stopped, and those of servers that are not seen.
+    #[must_use]
+    pub fn without_vain_promises(mut self) -> Self {
+        let (open, closed) = (&self.open, &self.closed);
+        for server in &mut self.servers {
+            let (name, is_unseen) = (server.name.clone(), server.is_unseen());
+            for stream in server.streams.iter_mut().flatten() {
+                let mut standing = open.iter().chain(closed);
+                let is_stopped = standing.any(|i| i.says_stopped(&name.0, &stream.counts.id));
+                if is_stopped || is_unseen {
+                    stream.detection_delay = None;
+                    for tag in &mut stream.tags {
+                        tag.detection_delay = None;
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    /// Returns that the mail of a stream has stopped; `None` where no incident says so, open or closed by a person.
+    fn stop_text(
+        &self,
+        server: &ServerStatus,
+        stream: &StreamStatus,
+        style: Style,
+    ) -> Option<String> {
+        let is_stop = |i: &&Incident| i.says_stopped(&server.name.0, &stream.counts.id);
+        let open = self.open.iter().find(is_stop);
+        let open = open.map(|i| format!("mail has stopped: {}", i.id));
+        open.or_else(|| {
+            let closed = self.closed.iter().find(is_stop)?;
+            closed_stop(closed, stream.last_sent, self.now, style)
+        })
     }
 }
 
@@ -234,8 +289,8 @@ impl ServerStatus {
 }
 
 impl StreamStatus {
-    /// `silence` is the open incident of mail that stopped; of a server that is not seen nothing is promised.
-    fn to_lines(&self, silence: Option<&Incident>, is_unseen: bool, zone: Zone) -> Vec<String> {
+    /// `stopped` says that its mail has stopped; of such a stream, and of a server that is not seen, nothing is promised.
+    fn to_lines(&self, stopped: Option<String>, is_unseen: bool, zone: Zone) -> Vec<String> {
         let day = &self.counts;
         let covered = match day.covered_until {
             Some(at) => format!("covered up to {}", format_time(at, zone)),
@@ -246,8 +301,9 @@ impl StreamStatus {
             counted => format!(" ({} of them counted, not listed)", count(counted)),
         };
         let sampled = sampled::sampled(day);
-        let stop = match silence {
-            Some(incident) => format!("mail has stopped: {}", incident.id),
+        let is_promised = stopped.is_none() && !is_unseen;
+        let stop = match stopped {
+            Some(stopped) => stopped,
             None if is_unseen => {
                 "nobody would hear of a stop before the server is read again".to_owned()
             }
@@ -279,18 +335,18 @@ impl StreamStatus {
             ),
             format!("    {stop}"),
         ];
-        lines.extend(self.tags.iter().map(|tag| tag.to_line(is_unseen, zone)));
+        lines.extend(self.tags.iter().map(|tag| tag.to_line(is_promised, zone)));
         lines
     }
 }
 
 impl TagStatus {
-    fn to_line(&self, is_unseen: bool, zone: Zone) -> String {
+    fn to_line(&self, is_promised: bool, zone: Zone) -> String {
         let last = format_time_or_never(self.last_sent, zone);
         let label = tag_label(&self.tag);
-        match is_unseen {
-            true => format!("    {label}: last mail {last}"),
-            false => {
+        match is_promised {
+            false => format!("    {label}: last mail {last}"),
+            true => {
                 let stop = detection_delay_text(self.detection_delay);
                 format!("    {label}: last mail {last}; {stop}")
             }
@@ -325,6 +381,13 @@ fn incident_line(incident: &Incident, style: Style) -> String {
         format_time(problem_span(incident).from, style.zone),
         describe_open(incident, style)
     )
+}
+
+/// Returns the line of what a person closed, and may go on.
+fn closed_line(incident: &Incident, now: Timestamp, style: Style) -> Option<String> {
+    let standing = closed_standing(incident, now, style)?;
+    let place = location(incident);
+    Some(format!("  {} closed {place}: {standing}", incident.id))
 }
 
 fn seconds<S: Serializer>(length: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {

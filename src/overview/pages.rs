@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::{Config, quiet_until};
 use crate::cycle::charts::{ChartSubject, load_mail, shown_until, volume_chart};
+use crate::cycle::closed::closed_incidents;
 use crate::html::{Health, IncidentPageView, Medium, OverviewView, ServerPageView, ServerRow};
 use crate::model::{DAY, HOUR, Incident, ServerName, Severity, Span};
 use crate::notify::alert::Style;
@@ -153,6 +154,14 @@ pub(crate) async fn load_incident_page(
         mask: config.slack.mask_addresses,
     };
     let incident = report.incident.clone();
+    let standing = store.call(|s| {
+        let states = s.server_states()?;
+        closed_incidents(s, &states)
+    });
+    let may_go_on = standing
+        .await?
+        .iter()
+        .any(|closed| closed.id == incident.id);
     let last = store.call(|s| s.last_cycle_at()).await?;
     let now = view_instant(store, None).await?;
     let problem = problem_span(&incident);
@@ -173,6 +182,7 @@ pub(crate) async fn load_incident_page(
     };
     Ok(Some(IncidentPageView {
         incident,
+        may_go_on,
         explained: explain(&report, style),
         chart,
         style,

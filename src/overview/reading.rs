@@ -13,6 +13,7 @@ use crate::model::{
     DAY, HOUR, History, Incident, Rule, ServerName, Severity, Span, StreamId, StreamKey, Timestamp,
 };
 use crate::notify::alert::Style;
+use crate::notify::closed::{closed_standing, closed_stop};
 use crate::notify::context::split_remedy;
 use crate::notify::describe::{SANDBOX, describe_open};
 use crate::notify::digest::JudgedDay;
@@ -46,6 +47,8 @@ pub(super) struct Reading<'r> {
     series: usize,
     /// How the last 24 hours were, but for the incidents.
     pub day_of_all: JudgedDay,
+    /// What a person closed, and may go on.
+    closed: Vec<Incident>,
 }
 
 impl<'r> Reading<'r> {
@@ -83,6 +86,7 @@ impl<'r> Reading<'r> {
             incidents,
             unseen: unseen.map(|s| (s.server, s.last_complete_at)).collect(),
             series: budget_series(config, store).await?,
+            closed: present.closed(),
             present,
             day_of_all,
         })
@@ -162,6 +166,9 @@ impl<'r> Reading<'r> {
         let mut missing = self.present.missing_streams.iter();
         let (health, why) = if health != Health::Fine {
             return (health, note);
+        } else if let Some(closed) = self.closed_of(server, None).next() {
+            let why = closed_standing(closed, self.present.now, self.style);
+            (Health::Look, why.unwrap_or_default())
         } else if let Some(stream) = unusual.find(|stream| stream.server == server.0) {
             let reason = stream.reasons.first().map_or("", String::as_str);
             (Health::Look, format!("{}: {reason}", stream.stream))
@@ -314,6 +321,12 @@ impl<'r> Reading<'r> {
         let worst = own.map(|i| of_severity(i.severity)).min();
         let mut open = self.incidents.iter().filter(|i| i.is_open());
         let is_stopped = open.any(|i| i.says_stopped(&server.name.0, &stream));
+        let mut closed = self.closed_of(&server.name, Some(&stream));
+        let closed_stop = closed.clone().find_map(|i| {
+            let is_stop = i.says_stopped(&server.name.0, &stream);
+            let closed = closed_stop(i, last_sent, self.present.now, self.style);
+            closed.filter(|_| is_stop)
+        });
         let is_judged = self
             .config
             .rules_for(server)
@@ -322,6 +335,7 @@ impl<'r> Reading<'r> {
         let is_unseen = self.is_unseen(&server.name);
         let health = worst.unwrap_or(match is_unseen {
             true => Health::Unseen,
+            _ if closed.next().is_some() => Health::Look,
             _ if self.is_unusual(&server.name, &stream) => Health::Look,
             _ if last_sent.is_none() || (notice.is_learning && is_judged) => Health::Learning,
             _ => Health::Fine,
@@ -340,9 +354,20 @@ impl<'r> Reading<'r> {
             is_judged,
             is_unseen,
             is_stopped,
+            closed_stop,
             day: chart(self.day(), ChartStep::Hour),
             season: chart(season, ChartStep::Day),
         })
+    }
+
+    /// Returns what a person closed on a server, and on its stream where one is named, and may go on.
+    fn closed_of<'s>(
+        &'s self,
+        server: &'s ServerName,
+        stream: Option<&'s StreamId>,
+    ) -> impl Iterator<Item = &'s Incident> + Clone {
+        let closed = self.closed.iter();
+        closed.filter(move |i| concerns(i, server, stream))
     }
 
     /// Whether something is unusual of a stream though no incident says so.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::config::{Config, ServerConfig, hold, quiet_until};
+use crate::cycle::closed::closed_incidents;
 use crate::cycle::digest::uncounted;
 use crate::cycle::poll::missing_streams::find_missing_streams;
 use crate::cycle::poll::same_server::find_same_servers;
@@ -41,6 +42,8 @@ pub(crate) struct Present {
     states: BTreeMap<ServerName, ServerState>,
     /// All that is open, of servers that are not watched too.
     open: Vec<Incident>,
+    /// What a person closed, and may go on.
+    closed: Vec<Incident>,
     pub same_servers: Vec<SameServer>,
     pub missing_streams: Vec<MissingStreams>,
     /// Servers of which Postmark delivers nothing.
@@ -81,6 +84,7 @@ impl Present {
                 }
                 None => None,
             };
+            let closed = closed_incidents(s, &states)?;
             let sandboxes = identities.iter().filter(|(_, server)| server.is_sandbox());
             Ok(Self {
                 now,
@@ -90,6 +94,7 @@ impl Present {
                 watched,
                 states,
                 open,
+                closed,
                 mutes: s.mutes(now)?,
                 pending: s.count_pending()?,
                 held: s.held_rows(hold)?.rows.len(),
@@ -182,7 +187,9 @@ impl Present {
             quiet_until: quiet_until(&config.quiet_hours, self.now),
             last_cycle_at: servers.last_cycle_at,
             servers: servers.servers.iter().map(as_of_now).collect(),
-            open: self.open_of_watched(),
+            open: self.of_watched(&self.open),
+            closed: self.of_watched(&self.closed),
+            now: self.now,
             same_servers: self.same_servers.clone(),
             missing_streams: self.missing_streams.clone(),
             day: self.judge_day(servers),
@@ -196,6 +203,12 @@ impl Present {
                 ..canary
             }),
         }
+        .without_vain_promises()
+    }
+
+    /// Returns what a person closed on the watched servers, and may go on.
+    pub(super) fn closed(&self) -> Vec<Incident> {
+        self.of_watched(&self.closed)
     }
 
     /// Returns how the last 24 hours were, but for the incidents, as the digest says it.
@@ -205,7 +218,8 @@ impl Present {
         let mut data = Day {
             servers: days.map_or_else(Vec::new, |days| days.servers.clone()),
             transitions: days.map_or_else(Vec::new, |days| days.transitions.clone()),
-            open: self.open_of_watched(),
+            open: self.of_watched(&self.open),
+            closed: self.closed(),
             same_servers: self.same_servers.clone(),
             missing_streams: self.missing_streams.clone(),
             ..Day::default()
@@ -237,8 +251,8 @@ impl Present {
         ))
     }
 
-    /// Returns what is open on the watched servers, in their order; last, what is open on several.
-    fn open_of_watched(&self) -> Vec<Incident> {
+    /// Returns those of `incidents` that are of the watched servers, in their order; last, those that are of several.
+    fn of_watched(&self, incidents: &[Incident]) -> Vec<Incident> {
         let places: BTreeMap<&ServerName, usize> = self.names().zip(0..).collect();
         let place = |incident: &Incident| {
             let is_no_server = incident.server.is_no_server();
@@ -246,13 +260,10 @@ impl Present {
             place.or(is_no_server.then_some(usize::MAX))
         };
         let key = |i: &Incident| (place(i), i.stream.clone(), i.tag.clone(), i.rule.name());
-        let open = self
-            .open
-            .iter()
-            .filter(|incident| place(incident).is_some());
-        let mut open: Vec<Incident> = open.cloned().collect();
-        open.sort_by_cached_key(key);
-        open
+        let incidents = incidents.iter().filter(|i| place(i).is_some());
+        let mut incidents: Vec<Incident> = incidents.cloned().collect();
+        incidents.sort_by_cached_key(key);
+        incidents
     }
 }
 

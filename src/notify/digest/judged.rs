@@ -15,6 +15,8 @@ pub struct JudgedDay {
     pub unusual: Vec<UnusualStream>,
     /// What needs a look, such as `1 stream needs a look`; empty where nothing does.
     pub needs_a_look: String,
+    /// How many problems a person closed that may go on.
+    pub closed: usize,
     /// The servers of which a part of the day was not read.
     pub unread: BTreeSet<String>,
 }
@@ -40,9 +42,21 @@ impl JudgedDay {
     /// Returns what keeps this day from being called normal; `None` where nothing does.
     pub fn doubt(&self) -> Option<String> {
         let unread = (!self.unread.is_empty()).then_some("not everything could be read");
-        let needs_a_look = Some(self.needs_a_look.as_str()).filter(|text| !text.is_empty());
-        let doubts: Vec<&str> = needs_a_look.into_iter().chain(unread).collect();
+        let doubts = self.beside().into_iter().chain(unread.map(str::to_owned));
+        let doubts: Vec<String> = doubts.collect();
         (!doubts.is_empty()).then(|| doubts.join(", "))
+    }
+
+    /// Returns what needs a look beside the open incidents; `None` where nothing does.
+    pub fn beside(&self) -> Option<String> {
+        let needs_a_look = Some(self.needs_a_look.clone()).filter(|text| !text.is_empty());
+        let closed = match self.closed {
+            0 => None,
+            1 => Some("1 problem closed by hand may go on".to_owned()),
+            n => Some(format!("{n} problems closed by hand may go on")),
+        };
+        let parts: Vec<String> = closed.into_iter().chain(needs_a_look).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// Returns a line for each reason why a stream needs a look.
@@ -84,6 +98,7 @@ pub fn judge_day(data: &Day) -> JudgedDay {
         is_known: true,
         unusual,
         needs_a_look: needs_a_look.join(", "),
+        closed: data.closed.len(),
         unread: unread.map(|server| server.name.clone()).collect(),
     }
 }

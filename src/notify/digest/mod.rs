@@ -121,6 +121,8 @@ pub struct Day {
     /// Steps judged in the period.
     pub transitions: Vec<Transition>,
     pub open: Vec<Incident>,
+    /// What a person closed, and may go on.
+    pub closed: Vec<Incident>,
     /// Servers that have several names.
     pub same_servers: Vec<SameServer>,
     /// Servers of which the configuration names streams that there are not.
@@ -223,7 +225,8 @@ fn shows_hints(data: &Day, now: Timestamp, style: Style) -> bool {
 fn hints(data: &Day) -> Vec<String> {
     let servers = &data.servers;
     if servers.len() <= MAX_LISTED_SERVERS {
-        let hints = servers.iter().flat_map(|s| hint_lines(s, &data.open));
+        let standing = || data.open.iter().chain(&data.closed);
+        let hints = servers.iter().flat_map(|s| hint_lines(s, standing()));
         hints.collect()
     } else {
         fleet::hint_lines(servers)

@@ -80,8 +80,11 @@ fn stream_lines(name: &str, stream: &StreamDay, period: Span, style: Style) -> V
 }
 
 /// Returns what is not watched on a server, and how fast a stop is noticed: hints that do not change from day to day.
-/// A stream whose mail has stopped, as one of the incidents in `open` says, is left out.
-pub(crate) fn hint_lines(server: &ServerDay, open: &[Incident]) -> Vec<String> {
+/// A stream whose mail has stopped, as one of the incidents in `standing` says, is left out: open, or closed by a person.
+pub(crate) fn hint_lines<'i>(
+    server: &ServerDay,
+    standing: impl Iterator<Item = &'i Incident> + Clone,
+) -> Vec<String> {
     let mut lines = Vec::new();
     let learning: Vec<&str> = server
         .streams
@@ -101,7 +104,8 @@ pub(crate) fn hint_lines(server: &ServerDay, open: &[Incident]) -> Vec<String> {
         .iter()
         .filter_map(|s| {
             let stream = s.stream.as_ref()?;
-            let is_stopped = open.iter().any(|i| i.says_stopped(&server.name, stream));
+            let mut standing = standing.clone();
+            let is_stopped = standing.any(|i| i.says_stopped(&server.name, stream));
             // Of a server that cannot be read nothing is promised.
             if is_stopped || server.blind.is_some() {
                 return None;

@@ -153,7 +153,7 @@ fn of_a_server_that_cannot_be_read_no_alert_is_promised() {
     let mut of = server("client-1", 10);
     of.streams[0].unnoticed = Some(MINUTE * 90);
     let promises = |of: &ServerDay| {
-        let lines = hint_lines(of, &[]);
+        let lines = hint_lines(of, std::iter::empty());
         lines.iter().any(|line| line.contains("if mail stopped"))
     };
     assert!(promises(&of));
@@ -623,4 +623,32 @@ fn a_stream_that_only_the_configuration_has_is_named_with_the_one_that_is_meant(
         judged.needs_a_look,
         "1 stream of the configuration does not exist"
     );
+}
+
+#[test]
+fn of_a_stop_that_a_person_closed_no_alert_is_promised() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let mut sends = server("client-1", 10);
+    sends.streams[0].unnoticed = Some(MINUTE * 90);
+    let day = |closed: Vec<Incident>| Day {
+        servers: vec![sends.clone()],
+        closed,
+        installed_at: Some(at - MINUTE),
+        ..Day::default()
+    };
+    let promises = |data: &Day| {
+        let lines = lines_of(data);
+        lines.iter().any(|line| line.contains("if mail stopped"))
+    };
+    assert!(promises(&day(Vec::new())));
+    let closed = Incident {
+        state: IncidentState::Resolved {
+            at,
+            unwatched: false,
+            disabled: false,
+        },
+        closed_by: Some("ops".to_owned()),
+        ..of_rule(Rule::SendSilence, 90, true)
+    };
+    assert!(!promises(&day(vec![closed])));
 }

@@ -73,6 +73,8 @@ pub(crate) fn report() -> StatusReport {
             server("news", false, None, Vec::new()),
         ],
         open: Vec::new(),
+        closed: Vec::new(),
+        now: at("2026-03-03T10:00:00Z"),
         mutes: Vec::new(),
         same_servers: Vec::new(),
         missing_streams: Vec::new(),
@@ -148,6 +150,73 @@ fn a_stream_whose_mail_stopped_promises_no_alert_to_come() {
     report.servers[0].reason = None;
     report.open = vec![opened];
     assert_eq!(stop(&report), format!("mail has stopped: {id}"));
+}
+
+#[test]
+fn a_stop_that_a_person_closed_promises_no_alert_and_is_named() {
+    let course = crate::notify::samples::course_of(crate::model::Rule::SendSilence);
+    let opened = course.step("opened").incident.clone();
+    let closed_at = opened.judged_at + HOUR;
+    let id = opened.id.clone();
+    let closed = Incident {
+        state: crate::model::IncidentState::Resolved {
+            at: closed_at,
+            unwatched: false,
+            disabled: false,
+        },
+        closed_by: Some("Amy Example".to_owned()),
+        closed_as: Some(crate::model::Judgement::Real),
+        ..opened
+    };
+    let mut report = report();
+    report.now = closed_at + HOUR;
+    report.day.closed = 1;
+    report.closed = vec![closed];
+    let report = report.without_vain_promises();
+    let text = report.to_text("hushwatch.db", style());
+    let stop = text.lines().nth(6).expect("the line of a stop").trim();
+    let said = "mail has stopped, closed as real by Amy Example ";
+    assert!(stop.starts_with(said), "{text}");
+    assert!(stop.contains("; if it goes on, it opens again "), "{text}");
+    assert!(!text.contains("the alert would come"), "{text}");
+    let tag = "\n    tag \"password-reset\": last mail Tue 3 Mar 09:50\n";
+    assert!(text.contains(tag), "{text}");
+    let verdict = "\nNo open incidents, but 1 problem closed by hand may go on\n";
+    assert!(text.contains(verdict), "{text}");
+    let listed = format!("\n  {id} closed shop/outbound: no mail sent since ");
+    assert!(text.contains(&listed), "{text}");
+    let json = report.to_json(style());
+    let stream = &json["servers"][0]["streams"][0];
+    assert_eq!(stream["stop_noticed_after_s"], Value::Null);
+    let closed = &json["closed_incidents"][0];
+    assert_eq!(
+        (
+            &closed["incident"],
+            &closed["closed_by"],
+            &closed["closed_at"]
+        ),
+        (
+            &json!(id),
+            &json!("Amy Example"),
+            &json!(closed_at.to_string())
+        )
+    );
+}
+
+#[test]
+fn of_what_is_not_seen_no_stop_is_promised_to_a_script() {
+    let delays = |report: StatusReport| {
+        let json = report.without_vain_promises().to_json(style());
+        json["servers"][0]["streams"][0]["stop_noticed_after_s"].clone()
+    };
+    assert_eq!(delays(report()), json!(10_800));
+    let mut unseen = report();
+    unseen.servers[0].reason = Some("HTTP 503".to_owned());
+    assert_eq!(delays(unseen), Value::Null);
+    let mut stopped = report();
+    let course = crate::notify::samples::course_of(crate::model::Rule::SendSilence);
+    stopped.open = vec![course.step("opened").incident.clone()];
+    assert_eq!(delays(stopped), Value::Null);
 }
 
 #[test]
@@ -232,6 +301,7 @@ fn what_is_unusual_is_said_above_the_incidents() {
         is_known: true,
         unusual: vec![bounced],
         needs_a_look: "1 stream needs a look".to_owned(),
+        closed: 0,
         unread: ["blog".to_owned()].into(),
     };
     report.day = day;

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::{Sources, load};
-use crate::model::Coverage;
+use crate::model::{Coverage, IncidentState, Step, Transition};
+use crate::notify::samples::course_of;
 use crate::store::{CycleCommit, PollRow, ServerState};
 
 const NOW: &str = "2026-03-03T10:00:00Z";
@@ -105,4 +106,54 @@ async fn a_stream_without_mail_hides_nothing_that_was_seen_of_the_others() {
     // Where none had mail, what was not seen of it is not.
     let unseen = hours(&[&empty]);
     assert_eq!(unseen.iter().flatten().count(), 1, "{unseen:?}");
+}
+
+/// Nothing is open of it, and nobody hears of it for a day: that is not "OK".
+#[tokio::test]
+async fn a_server_with_a_stop_that_a_person_closed_needs_a_look() {
+    let (config, store, notices) = (one_server(), in_memory(), Notices::default());
+    let server = &config.servers[0];
+    polled(&store, &server.name, true).await;
+    let fine = reading(&config, &store, &notices)
+        .await
+        .health(&server.name);
+    assert_eq!(fine.0, Health::Fine);
+    let opened = course_of(Rule::SendSilence).step("opened").incident.clone();
+    let closed = Incident {
+        server: server.name.clone(),
+        state: IncidentState::Resolved {
+            at: at(NOW) - HOUR,
+            unwatched: false,
+            disabled: false,
+        },
+        closed_by: Some("Amy Example".to_owned()),
+        ..opened
+    };
+    let step = Transition {
+        at: at(NOW) - HOUR,
+        incident: closed.clone(),
+        step: Step::Resolved,
+        notified: false,
+    };
+    let commit = CycleCommit {
+        incidents: vec![closed],
+        transitions: vec![(step, String::new())],
+        ..CycleCommit::default()
+    };
+    let committed = store.call(move |s| s.commit(&commit)).await;
+    committed.expect("committed");
+    let reading = reading(&config, &store, &notices).await;
+    let health = (Health::Fine, String::new());
+    let (health, note) = reading.with_day(&server.name, health);
+    assert_eq!(health, Health::Look);
+    let said = ", closed by Amy Example 09:00; if it goes on, it opens again Wed 4 Mar ";
+    assert!(note.starts_with("no mail sent since "), "{note}");
+    assert!(note.contains(said), "{note}");
+    assert_eq!(reading.day_of_all.closed, 1);
+    let stream = StreamId::from("outbound");
+    let stream = reading.stream(server, stream).await.expect("read");
+    assert_eq!(stream.health, Health::Look);
+    let stop = stream.closed_stop.expect("said");
+    let said = "mail has stopped, closed by Amy Example 09:00; ";
+    assert!(stop.starts_with(said), "{stop}");
 }
