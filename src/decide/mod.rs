@@ -34,7 +34,7 @@ pub struct Policy {
     pub quiet_hours: Vec<Span>,
     /// The stops of streams on several servers, for the incidents of one server.
     pub stops_together: Vec<Incident>,
-    /// The streams whose own stop is open, for the incidents of all servers together.
+    /// The streams of whose own stop, still open, people were told, for the incidents of all servers together.
     pub stopped: BTreeSet<StreamKey>,
 }
 

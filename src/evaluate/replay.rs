@@ -99,10 +99,10 @@ impl ServerReplay<'_> {
     }
 }
 
-/// Returns the streams of a server whose mail stopped.
+/// Returns the streams of a server of whose own stop people were told.
 fn open_stops(log: &IncidentLog) -> impl Iterator<Item = StreamKey> {
     let stops = log
         .incidents()
-        .filter(|i| i.is_open() && i.rule == Rule::SendSilence);
+        .filter(|i| i.is_open() && i.notified && i.rule == Rule::SendSilence && i.tag.is_none());
     stops.filter_map(|i| Some(StreamKey::new(&i.server, i.stream.as_ref()?)))
 }

@@ -53,7 +53,7 @@ impl IncidentLog {
             self.is_of_ended_incident(key, evidence, at)
                 || self.is_stop_of_known_streams(policy, key, evidence)
         };
-        let stop = self.stop_together(policy, key, at);
+        let stop = self.stop_together(policy, key, is_held, at);
         NotificationBlock {
             inhibited: self.is_inhibited(policy, key, evidence, is_held, at)
                 || stop == Some(StopTogether::Open)

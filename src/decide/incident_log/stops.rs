@@ -32,7 +32,7 @@ impl StopTogether {
 }
 
 impl IncidentLog {
-    /// Returns whether no two of the streams that stopped together are news: of the others it is known.
+    /// Returns whether no two of the streams that stopped together are news: of the others people were told.
     pub(super) fn is_stop_of_known_streams(
         &self,
         policy: &Policy,
@@ -51,27 +51,30 @@ impl IncidentLog {
             let mut own = self.current.get(&own).into_iter();
             let is_here = *stream.server() == self.server;
             policy.stopped.contains(*stream)
-                || (is_here && own.any(|i| i.is_open() && i.rule == Rule::SendSilence))
+                || (is_here
+                    && own.any(|i| i.is_open() && i.notified && i.rule == Rule::SendSilence))
         };
         let known = silence.streams.iter().filter(is_known).count();
         key.is_of_several() && silence.streams.len() < known + 2
     }
 
-    /// Returns what became of a stop of several streams of which that of `key`, not older, is a part; `None` where there was none.
+    /// Returns what became of a stop of several streams of which that of `key` is a part; `None` where there was none. One that is
+    /// older than the stop of several is a part of it only where people were told of that alone. What a mute or quiet hours hold
+    /// back hides only what is held back as well, as `is_held` says of this one.
     pub(super) fn stop_together(
         &self,
         policy: &Policy,
         key: &IncidentKey,
+        is_held: bool,
         at: Timestamp,
     ) -> Option<StopTogether> {
         let stream = key
             .stream
             .as_ref()
             .filter(|_| key.problem == Rule::SendSilence)?;
-        let opened_at = match self.current.get(key) {
-            Some(own) if own.is_open() => own.opened_at,
-            _ => at,
-        };
+        let own = self.current.get(key).filter(|own| own.is_open());
+        let opened_at = own.map_or(at, |own| own.opened_at);
+        let is_untold = own.is_none_or(|own| !own.notified);
         let here = self.current.iter().filter(|(key, _)| key.is_of_several());
         let stops = here.map(|(_, stop)| stop).chain(&policy.stops_together);
         let stops = stops.filter(|stop| {
@@ -79,8 +82,9 @@ impl IncidentLog {
                 Evidence::Silence(silence) => silence.streams.as_slice(),
                 _ => &[],
             };
-            (stop.notified || stop.notification_deferred)
-                && stop.opened_at <= opened_at
+            let hides = stop.notified || !stop.is_open() || (is_held && stop.notification_deferred);
+            hides
+                && (stop.opened_at <= opened_at || (stop.notified && is_untold))
                 && streams
                     .iter()
                     .any(|s| *s.server() == self.server && s.stream() == stream)

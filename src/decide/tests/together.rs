@@ -142,3 +142,104 @@ fn what_a_person_closed_is_not_reported_by_each_stream() {
         ["a opened"]
     );
 }
+
+/// Quiet hours from the first hour to the tenth.
+fn quiet() -> Scene {
+    let mut scene = Scene::new(false);
+    scene.policy.quiet_hours = vec![Span::new(at(0), at(10))];
+    scene
+}
+
+/// The steps at `hour`, at which each of `findings` has this severity.
+fn steps(scene: &mut Scene, hour: u32, findings: Vec<(Finding, Severity)>) -> Vec<String> {
+    let findings = findings.into_iter().map(|(finding, severity)| Finding {
+        severity,
+        ..finding
+    });
+    let place = |t: &Transition| t.incident.stream.clone().map_or("all".into(), |s| s.0);
+    let steps = scene.log.apply(&scene.policy, findings.collect(), at(hour));
+    let show = |t: &Transition| format!("{} {}", place(t), show(t).replace("send_silence ", ""));
+    steps.iter().map(show).collect()
+}
+
+fn end_of_quiet_hours(scene: &mut Scene, hour: u32) -> Vec<String> {
+    let end = scene.log.end_mutes(&scene.policy, at(hour));
+    let place = |t: &Transition| t.incident.stream.clone().map_or("all".into(), |s| s.0);
+    end.open.iter().map(place).collect()
+}
+
+#[test]
+fn a_stop_of_all_that_quiet_hours_hold_back_hides_no_wake_of_one() {
+    use Severity::{Wake, Warn};
+    let mut scene = quiet();
+    let everything = |hour| all("shop", &["a", "b"], Breach, hour);
+    let found = steps(
+        &mut scene,
+        1,
+        vec![(everything(1), Warn), (one("b", Breach, 1), Wake)],
+    );
+    assert_eq!(found, ["all opened", "b opened!"]);
+    // Of `b` people know, and of `a` alone it is not said that it stopped.
+    let worse = steps(
+        &mut scene,
+        2,
+        vec![(everything(2), Wake), (one("b", Breach, 2), Wake)],
+    );
+    assert_eq!(worse, ["all escalated"]);
+}
+
+#[test]
+fn stops_of_single_streams_that_quiet_hours_hold_back_hide_no_wake_of_all() {
+    use Severity::{Wake, Warn};
+    let mut scene = quiet();
+    let singles = |hour| {
+        let single = |stream| (one(stream, Breach, hour), Warn);
+        vec![single("a"), single("b")]
+    };
+    assert_eq!(
+        steps(&mut scene, 1, singles(1)),
+        ["a opened", "b opened"],
+        "both wait"
+    );
+    let mut findings = singles(2);
+    findings.push((all("shop", &["a", "b"], Breach, 2), Wake));
+    assert_eq!(steps(&mut scene, 2, findings), ["all opened!"]);
+    assert!(
+        end_of_quiet_hours(&mut scene, 10).is_empty(),
+        "it says what these would"
+    );
+}
+
+#[test]
+fn a_stop_of_all_and_of_each_that_waited_are_told_once() {
+    let mut scene = quiet();
+    let single = |stream, hour| (one(stream, Breach, hour), Severity::Warn);
+    steps(&mut scene, 1, vec![single("a", 1), single("b", 1)]);
+    let everything = (all("shop", &["a", "b"], Breach, 2), Severity::Warn);
+    steps(
+        &mut scene,
+        2,
+        vec![everything, single("a", 2), single("b", 2)],
+    );
+    assert_eq!(end_of_quiet_hours(&mut scene, 10), ["all"]);
+    assert!(end_of_quiet_hours(&mut scene, 11).is_empty());
+}
+
+#[test]
+fn what_outlasts_a_stop_of_all_that_nobody_was_told_of_is_reported_after_quiet_hours() {
+    let mut scene = quiet();
+    at_hour(&mut scene, 1, [Breach, Within, Within]);
+    assert_eq!(
+        at_hour(&mut scene, 2, [Breach, Within, Breach]),
+        ["b opened"]
+    );
+    assert_eq!(
+        at_hour(&mut scene, 4, [Within, Within, Breach]),
+        ["all resolved"]
+    );
+    assert_eq!(
+        at_hour(&mut scene, 10, [Within, Within, Breach]),
+        ["b reminded!"]
+    );
+    assert_eq!(at_hour(&mut scene, 11, [Within, Within, Breach]), NOTHING);
+}

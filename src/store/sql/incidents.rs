@@ -60,10 +60,10 @@ impl Database {
         )
     }
 
-    /// Returns the streams whose own silence is open.
+    /// Returns the streams of whose own silence, which is open, people were told.
     pub fn open_stops(&mut self) -> Result<BTreeSet<StreamKey>, Error> {
         let open = self.all_open_incidents()?.into_iter();
-        let stops = open.filter(|i| i.rule == Rule::SendSilence && i.tag.is_none());
+        let stops = open.filter(|i| i.notified && i.rule == Rule::SendSilence && i.tag.is_none());
         Ok(stops
             .filter_map(|i| Some(StreamKey::new(&i.server, i.stream.as_ref()?)))
             .collect())
