@@ -9,8 +9,10 @@ pub(super) enum Ink {
     Grid,
     /// Mail that is known, or estimated, to be delivered.
     Delivered,
-    /// Mail that was sent, of which delivery is not known.
+    /// Mail that was sent, and not delivered.
     Sent,
+    /// Mail of which it is not known whether it was delivered.
+    Unknown,
     /// What is usual.
     Usual,
     Bounced,
@@ -28,13 +30,14 @@ pub(super) enum Ink {
 
 impl Ink {
     /// Every ink.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Background,
         Self::Text,
         Self::Muted,
         Self::Grid,
         Self::Delivered,
         Self::Sent,
+        Self::Unknown,
         Self::Usual,
         Self::Bounced,
         Self::WarnTint,
@@ -58,6 +61,7 @@ impl Ink {
             Self::Grid => "gr",
             Self::Delivered => "de",
             Self::Sent => "se",
+            Self::Unknown => "un",
             Self::Usual => "us",
             Self::Bounced => "bo",
             Self::WarnTint => "wt",
@@ -82,6 +86,7 @@ impl Ink {
             Self::Grid => (0xe2_e3_e5, 0x3a_3d_42),
             Self::Delivered => (0x2b_6c_b0, 0x5b_9b_df),
             Self::Sent => (0xa9_c7_e6, 0x33_55_78),
+            Self::Unknown => (0x9b_a3_ac, 0x6c_73_7b),
             Self::Usual => (0xd3_dc_e5, 0x36_3e_47),
             Self::Bounced => (0xb4_5f_06, 0xf0_9a_4a),
             Self::WarnTint => (0xfc_f0_d2, 0x40_35_18),

@@ -4,6 +4,7 @@
 //! of text, and each form draws the same. What was not seen is hatched and is never a zero; nothing is told by colour alone.
 
 mod axis;
+mod delivered;
 mod drawing;
 mod heat_map;
 mod legend;
@@ -20,6 +21,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use axis::local_days;
+pub use delivered::DeliveredTotal;
 pub use drawing::Drawing;
 pub use heat_map::{HeatCell, HeatMap, HeatRow};
 #[cfg(feature = "charts")]

@@ -29,6 +29,8 @@ fn bar(step: ChartStep, index: u32, busy: u64) -> VolumeBar {
         sent: Some(sent),
         has_holes: false,
         delivered: sent - sent / 40,
+        unknown: 0,
+        is_estimated: false,
         bounced: sent / 40,
         usual: Some((sent * 3 / 4, sent * 5 / 4 + 1)),
     }
@@ -42,6 +44,7 @@ fn volume(title: &str, step: ChartStep, bars: u32, busy: u64) -> VolumeChart {
         span: Span::new(begin(), until),
         step,
         bars,
+        delivered: None,
         incidents: Vec::new(),
         zone: Zone::UTC,
     }
@@ -101,6 +104,11 @@ pub(crate) fn volumes() -> Vec<(&'static str, VolumeChart)> {
     let mut nothing = volume("blog", ChartStep::Hour, 24, 60);
     nothing.bars.iter_mut().for_each(unseen);
     let season = volume("shop", ChartStep::Day, 45, 12_000);
+    let mut unknown = day.clone();
+    for index in (0..8).chain([23]) {
+        let bar = &mut unknown.bars[index];
+        bar.unknown = std::mem::take(&mut bar.delivered);
+    }
     vec![
         ("day", day),
         ("week_with_holes", week),
@@ -109,6 +117,7 @@ pub(crate) fn volumes() -> Vec<(&'static str, VolumeChart)> {
         ("first_day", first_day),
         ("nothing_seen", nothing),
         ("season", season),
+        ("delivery_unknown", unknown),
     ]
 }
 

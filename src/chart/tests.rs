@@ -64,6 +64,63 @@ fn time_that_was_not_seen_is_hatched_and_has_no_bar() {
 }
 
 #[test]
+fn delivery_that_nobody_knows_is_no_delivery() {
+    let charts = samples::volumes();
+    let sample = charts.iter().find(|(name, _)| *name == "delivery_unknown");
+    let mut chart = sample.expect("a sample").1.clone();
+    let svg = to_svg(&chart.draw());
+    assert!(svg.contains(">delivery not known</text>"), "{svg}");
+    // Nine hours, and the sign in the legend.
+    assert_eq!(svg.matches(r#"class="un""#).count(), 10);
+    assert_eq!(chart.bars[0].delivered_text(), "?");
+    let caption = |chart: &VolumeChart| chart.draw().alt_text();
+    let said = |number, low, high, is_exact| DeliveredTotal {
+        number,
+        low,
+        high,
+        is_exact,
+    };
+    for (total, words) in [
+        (None, "411 to 1,386 delivered"),
+        (
+            Some(said(Some(1_386), 1_300, 1_400, false)),
+            "about 1,386 delivered",
+        ),
+        (
+            Some(said(Some(1_411), 1_411, 1_411, true)),
+            " 1,411 delivered",
+        ),
+        (Some(said(None, 0, 1_411, false)), "delivery not known yet"),
+    ] {
+        chart.delivered = total;
+        let said = caption(&chart);
+        assert!(said.contains(&format!("{} · 25 bounced", words)), "{said}");
+    }
+    // All of it by an estimate is no certainty.
+    let mut bar = chart.bars[10];
+    bar.delivered = bar.sent.unwrap_or(0);
+    bar.is_estimated = true;
+    assert!(bar.delivered_text().starts_with("about "));
+    bar.unknown = 7;
+    assert!(bar.delivered_text().contains(" to "));
+}
+
+#[test]
+fn a_picture_of_an_older_version_is_drawn() {
+    let chart = samples::volumes().remove(0).1;
+    let mut stored = serde_json::to_value(Picture::Volume(chart.clone())).expect("JSON");
+    let volume = stored["volume"].as_object_mut().expect("a picture");
+    volume.remove("delivered");
+    for bar in volume["bars"].as_array_mut().expect("bars") {
+        let bar = bar.as_object_mut().expect("a bar");
+        bar.remove("unknown");
+        bar.remove("is_estimated");
+    }
+    let read: Picture = serde_json::from_value(stored).expect("a picture");
+    assert_eq!(read, Picture::Volume(chart));
+}
+
+#[test]
 fn an_incident_is_marked_where_no_bar_hides_it() {
     let charts = samples::volumes();
     let (_, chart) = charts

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::chart::axis::{compact, round_up, time_marks};
+use crate::chart::delivered::DeliveredTotal;
 use crate::chart::drawing::{Area, Drawing, Ink, TextAnchor, TextSize, label_width};
 use crate::chart::legend::{LEGEND_HEIGHT, LegendRow, Sign, draw_legend, draw_shade, wrap};
 use crate::model::{Severity, Span, Timestamp, Zone};
@@ -52,6 +53,12 @@ pub struct VolumeBar {
     pub has_holes: bool,
     /// How many of them are known or, by the sample, estimated to be delivered.
     pub delivered: u64,
+    /// How many of them nobody knows to be delivered or not.
+    #[serde(default)]
+    pub unknown: u64,
+    /// Whether `delivered` is estimated.
+    #[serde(default)]
+    pub is_estimated: bool,
     /// Recipients that bounced then.
     pub bounced: u64,
     /// The fewest and the most messages that are usual then; `None` where too little is known.
@@ -76,9 +83,26 @@ pub struct VolumeChart {
     pub step: ChartStep,
     /// In order of time.
     pub bars: Vec<VolumeBar>,
+    /// How many were delivered in all; `None` where the bars say it.
+    #[serde(default)]
+    pub delivered: Option<DeliveredTotal>,
     pub incidents: Vec<ShadedSpan>,
     #[serde(with = "super::zone_name")]
     pub zone: Zone,
+}
+
+impl VolumeBar {
+    /// Returns how many of its messages were delivered, as a table says it: `853`, `about 853`, `about 121 to 342`, `?`.
+    pub fn delivered_text(&self) -> String {
+        let about = if self.is_estimated { "about " } else { "" };
+        let (low, high) = (self.delivered, self.delivered + self.unknown);
+        match self.sent {
+            None => "?".to_owned(),
+            Some(_) if self.unknown == 0 => format!("{about}{}", count(low)),
+            Some(_) if low == 0 => "?".to_owned(),
+            Some(_) => format!("{about}{} to {}", count(low), count(high)),
+        }
+    }
 }
 
 impl VolumeChart {
@@ -121,14 +145,18 @@ impl VolumeChart {
         drawing
     }
 
-    /// Returns the sums of what is shown.
-    fn sums(&self) -> (u64, u64, u64) {
-        let sum = |of: fn(&VolumeBar) -> u64| self.bars.iter().map(of).sum();
-        (
-            sum(|bar| bar.sent.unwrap_or(0)),
-            sum(|bar| bar.delivered),
-            sum(|bar| bar.bounced),
-        )
+    /// Returns how many were delivered of all that is shown, by its bars: an older version stored no more.
+    fn delivered_by_bars(&self, sent: u64) -> String {
+        let sum = |of: fn(&VolumeBar) -> u64| self.bars.iter().map(of).sum::<u64>();
+        let delivered = sum(|bar| bar.delivered);
+        let (unknown, is_estimated) = (sum(|bar| bar.unknown), delivered != sent);
+        let total = DeliveredTotal {
+            number: (unknown == 0).then_some(delivered),
+            low: delivered,
+            high: delivered + unknown,
+            is_exact: !is_estimated && self.bars.iter().all(|bar| !bar.is_estimated),
+        };
+        total.describe(sent)
     }
 
     /// Returns how much time was seen in no part.
@@ -141,12 +169,15 @@ impl VolumeChart {
         if self.bars.iter().all(|bar| bar.sent.is_none()) {
             return "nothing of this time was seen".to_owned();
         }
-        let (sent, delivered, bounced) = self.sums();
+        let sent = self.bars.iter().map(|bar| bar.sent.unwrap_or(0)).sum();
+        let bounced = self.bars.iter().map(|bar| bar.bounced).sum();
+        let delivered = match self.delivered {
+            Some(total) => total.describe(sent),
+            None => self.delivered_by_bars(sent),
+        };
         format!(
-            "{} sent · {}{} delivered · {} bounced",
+            "{} sent · {delivered} · {} bounced",
             count(sent),
-            if delivered == sent { "" } else { "about " },
-            count(delivered),
             count(bounced)
         )
     }
@@ -252,6 +283,10 @@ impl VolumeChart {
                 Ink::Sent,
                 (|bar| bar.sent.unwrap_or(0)) as fn(&VolumeBar) -> u64,
             ),
+            (Ink::Unknown, |bar| match bar.unknown {
+                0 => 0,
+                unknown => (bar.delivered + unknown).min(bar.sent.unwrap_or(0)),
+            }),
             (Ink::Delivered, |bar| {
                 bar.delivered.min(bar.sent.unwrap_or(0))
             }),
@@ -305,9 +340,14 @@ impl VolumeChart {
         let signs = [
             (true, Sign::Ink(Ink::Delivered), "delivered"),
             (
-                shows(|bar| bar.delivered < bar.sent.unwrap_or(0)),
+                shows(|bar| bar.delivered + bar.unknown < bar.sent.unwrap_or(0)),
                 Sign::Ink(Ink::Sent),
-                "sent",
+                "not delivered",
+            ),
+            (
+                shows(|bar| bar.unknown > 0),
+                Sign::Ink(Ink::Unknown),
+                "delivery not known",
             ),
             (
                 shows(|bar| bar.usual.is_some()),

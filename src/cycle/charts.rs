@@ -2,16 +2,16 @@
 
 mod drawn_day;
 mod heat;
+mod hours;
 
 use std::time::Duration;
 
 use chrono::{Datelike, Timelike};
 
-use crate::chart::{ChartStep, ShadedSpan, VolumeBar, VolumeChart, local_days};
-use crate::cycle::stats::{delivered_of, outcome_at};
+use crate::chart::{ChartStep, DeliveredTotal, ShadedSpan, VolumeBar, VolumeChart, local_days};
+use crate::cycle::stats::delivered_total;
 use crate::model::{
-    Evidence, HOUR, History, Incident, SampleOutcome, ServerName, Span, StreamId, StreamKey,
-    Timestamp, Zone,
+    Evidence, HOUR, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
 };
 use crate::notify::context::problem_span;
 use crate::notify::describe::problem_name;
@@ -20,6 +20,7 @@ use crate::text::format::plural;
 
 pub(crate) use drawn_day::DrawnDay;
 pub(crate) use heat::{HeatRank, heat_map, heat_row};
+use hours::{begins_within_an_hour, hours_of, sample_of};
 
 /// How far back it is learned what is usual.
 const LOOKBACK: Duration = Duration::from_secs(28 * 86_400);
@@ -29,33 +30,38 @@ const MIN_COMPARED: usize = 4;
 const OUTSIDE_BAND: f64 = 0.1;
 /// After a cycle that is older, time goes by that nobody sees.
 const MAX_AGE: Duration = Duration::from_secs(2 * 3600);
-/// An hour without sampled mail between two that have some, at most so many hours away, is taken for one like them.
-const MAX_FROM_SAMPLE: usize = 3;
 /// A longer span is shown by the day.
 const MAX_HOURLY: Duration = Duration::from_secs(10 * 86_400);
 
-/// The mail of one hour of the clock, UTC.
+/// The mail of one hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct HourlyMail {
     /// Messages sent, as far as they were seen; `None` where nothing was.
     sent: Option<u64>,
     has_holes: bool,
     delivered: u64,
+    /// Messages of which it is not known whether they were delivered.
+    unknown: u64,
+    /// Whether `delivered` is estimated.
+    is_estimated: bool,
     bounced: u64,
 }
 
-/// The mail of one stream or of several together, by hours of the clock.
+/// The mail of one stream or of several together, by hours of the clock, UTC; by hours from its beginning on where a span of some days
+/// begins within one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MailByHour {
     /// The start of the first hour.
     begins: Timestamp,
     hours: Vec<HourlyMail>,
+    /// What says of each stream how much of its mail was delivered.
+    samples: Vec<History>,
 }
 
 impl MailByHour {
     /// Adds up what is known of streams: of `span`, and of the time before it from which it is learned what is usual.
     pub(crate) fn from_histories(histories: &[History], span: Span) -> Self {
-        let begins = since(span);
+        let begins = first_hour(span);
         let first_seen = histories.iter().filter_map(|h| h.first_seen_at).min();
         let length = (span.until.since(begins).as_secs()).div_ceil(3600) as usize;
         let mut hours = vec![HourlyMail::default(); length];
@@ -68,11 +74,22 @@ impl MailByHour {
                 };
             }
         }
-        Self { begins, hours }
+        Self {
+            begins,
+            hours,
+            samples: histories.iter().map(sample_of).collect(),
+        }
     }
 
-    /// Adds the mail of another server, by the same hours. A server of which nothing was seen in them is left out: it says nothing
-    /// of the others.
+    /// Returns how many of the messages sent in `span` were delivered, as the digest and `status` tell it; `None` where single messages
+    /// are not kept.
+    fn delivered(&self, span: Span) -> Option<DeliveredTotal> {
+        let of_streams = self.samples.iter().map(|of| delivered_total(of, span));
+        of_streams.reduce(DeliveredTotal::plus)
+    }
+
+    /// Adds the mail of another server, by the same hours alone. A server of which nothing was seen in them is left out: it says
+    /// nothing of the others.
     pub(crate) fn add_server(&mut self, other: &Self, span: Span) {
         if other.sent_by_hour(span).iter().all(Option::is_none) {
             return;
@@ -160,6 +177,8 @@ impl MailByHour {
         for hour in hours {
             sum.sent = sum.sent.into_iter().chain(hour.sent).reduce(|a, b| a + b);
             sum.delivered += hour.delivered;
+            sum.unknown += hour.unknown;
+            sum.is_estimated |= hour.is_estimated;
             sum.bounced += hour.bounced;
         }
         sum
@@ -173,6 +192,8 @@ impl HourlyMail {
             sent: self.sent.zip(other.sent).map(|(a, b)| a + b),
             has_holes: self.has_holes || other.has_holes,
             delivered: self.delivered + other.delivered,
+            unknown: self.unknown + other.unknown,
+            is_estimated: self.is_estimated || other.is_estimated,
             bounced: self.bounced + other.bounced,
         }
     }
@@ -183,74 +204,12 @@ pub(crate) fn since(span: Span) -> Timestamp {
     (span.from - LOOKBACK).floor(HOUR)
 }
 
-/// Returns the hours of one stream. Before it had any mail, and after the first of the others had, it sent nothing.
-fn hours_of(
-    history: &History,
-    first_of_all: Option<Timestamp>,
-    begins: Timestamp,
-    span: Span,
-    length: usize,
-) -> Vec<HourlyMail> {
-    let mut seen = history.messages.clone();
-    let first = history.first_seen_at.unwrap_or(Timestamp::MAX);
-    if let Some(first_of_all) = first_of_all.filter(|of_all| *of_all < first) {
-        seen.insert(Span::new(first_of_all, first));
-    }
-    let known_from = first_of_all.unwrap_or(Timestamp::MAX);
-    let mut hours = vec![HourlyMail::default(); length];
-    for (index, hour) in hours.iter_mut().enumerate() {
-        let from = begins + HOUR * u32::try_from(index).unwrap_or(u32::MAX);
-        let whole = Span::new(from, (from + HOUR).min(span.until));
-        let known = Span::new(whole.from.max(known_from), whole.until);
-        let parts: Duration = seen.parts(known).map(Span::length).sum();
-        hour.has_holes = parts < whole.length();
-        hour.sent = (!parts.is_zero()).then_some(0);
-    }
-    let index = |at: Timestamp| (at.since(begins).as_secs() / 3600) as usize;
-    let listed = history.hours.iter().filter(|h| h.start >= begins);
-    for hour in listed {
-        if let Some(HourlyMail {
-            sent: Some(sent), ..
-        }) = hours.get_mut(index(hour.start))
-        {
-            *sent += hour.sent;
-        }
-    }
-    let first = index(span.from).min(hours.len());
-    let of_hour = |place: usize| {
-        let from = begins + HOUR * u32::try_from(first + place).unwrap_or(u32::MAX);
-        Span::new(from, from + HOUR)
-    };
-    let drawn = &mut hours[first..];
-    let places = 0..drawn.len();
-    let outcomes: Vec<SampleOutcome> = places
-        .map(|place| outcome_at(history, of_hour(place), span.until))
-        .collect();
-    for (place, hour) in drawn.iter_mut().enumerate() {
-        let Some(sent) = hour.sent else {
-            continue;
-        };
-        let of_hour = of_hour(place);
-        let bounced = history.bounced_in(&[of_hour], |event| event.class.counts());
-        hour.bounced = bounced.recipients;
-        hour.delivered = delivered_of(history, of_hour, sent, known_at(&outcomes, place));
-    }
-    hours
-}
-
-/// Returns what became of the sample of an hour, or where it has none, of that of the hours before and after.
-fn known_at(outcomes: &[SampleOutcome], place: usize) -> SampleOutcome {
-    let is_known = |outcome: &&SampleOutcome| outcome.settled() > 0;
-    let own = outcomes[place];
-    if own.settled() > 0 {
-        return own;
-    }
-    let mut before = outcomes[..place].iter().rev().take(MAX_FROM_SAMPLE);
-    let mut after = outcomes[place..].iter().skip(1).take(MAX_FROM_SAMPLE);
-    match (before.find(is_known), after.find(is_known)) {
-        (Some(before), Some(after)) => *before + *after,
-        // Of one side alone the other may be unlike.
-        _ => own,
+/// Returns when the first hour begins that is known for a picture of `span`: so that `span` begins with an hour, where it is shown by
+/// the hour.
+fn first_hour(span: Span) -> Timestamp {
+    match step_for(span) {
+        ChartStep::Hour => span.from - LOOKBACK,
+        ChartStep::Day => since(span),
     }
 }
 
@@ -260,6 +219,8 @@ fn to_bar(span: Span, mail: &HourlyMail, usual: Option<(u64, u64)>) -> VolumeBar
         sent: mail.sent,
         has_holes: mail.has_holes,
         delivered: mail.delivered,
+        unknown: mail.unknown,
+        is_estimated: mail.is_estimated,
         bounced: mail.bounced,
         usual,
     }
@@ -331,10 +292,17 @@ pub(crate) fn load_mail(
     subject: &ChartSubject,
     span: Span,
 ) -> Result<MailByHour, store::Error> {
-    let key = |stream| StreamKey::new(&subject.server, stream);
-    let load = |stream| s.charted_history(&key(stream), since(span), span);
-    let histories: Result<Vec<History>, _> = subject.streams.iter().map(load).collect();
-    Ok(MailByHour::from_histories(&histories?, span))
+    let mut histories = Vec::new();
+    for stream in &subject.streams {
+        let key = StreamKey::new(&subject.server, stream);
+        let mut history = s.charted_history(&key, since(span), span)?;
+        if begins_within_an_hour(first_hour(span)) {
+            let cuts = [span.from, span.until];
+            history.sent = s.sending_history(&key, span, &cuts)?.sent;
+        }
+        histories.push(history);
+    }
+    Ok(MailByHour::from_histories(&histories, span))
 }
 
 /// Returns the picture of one server or stream.
@@ -362,12 +330,13 @@ pub(crate) fn volume_chart_by(
         span,
         step,
         bars: mail.bars(span, step, zone),
+        delivered: mail.delivered(span),
         incidents: shaded_spans(incidents, concerns, span),
         zone,
     }
 }
 
-/// Returns the picture of all servers together, of which there are so many.
+/// Returns the picture of all servers together, of which there are so many; how much was delivered is yet to be said.
 pub(crate) fn fleet_chart(
     servers: usize,
     mail: &MailByHour,
@@ -381,6 +350,7 @@ pub(crate) fn fleet_chart(
         span,
         step,
         bars: mail.bars(span, step, zone),
+        delivered: None,
         incidents: shaded_spans(incidents, |_| true, span),
         zone,
     }

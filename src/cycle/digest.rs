@@ -200,12 +200,13 @@ async fn build_digest(
         }
         data.open.extend(open);
         let is_repeated = entry.same_as.is_some() && streams.is_empty();
+        if !server.name.is_account() && !is_repeated {
+            let days = &entry.streams;
+            drawn.add_server(store, &server.name, streams, days).await?;
+        }
         // The account has no mail: it is worth a line only where it cannot be seen.
         if !server.name.is_account() || entry.blind.is_some() {
             data.servers.push(entry);
-        }
-        if !server.name.is_account() && !is_repeated {
-            drawn.add_server(store, &server.name, streams).await?;
         }
     }
     data.hours = drawn.sent_by_hour();

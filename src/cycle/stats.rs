@@ -4,6 +4,7 @@ mod delivered;
 
 use std::sync::Arc;
 
+use crate::chart::DeliveredTotal;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
@@ -203,6 +204,33 @@ pub(crate) fn delivered_of(
 ) -> u64 {
     let mail = SentMail::from_history(history, span, sent);
     mail.delivered(&WeighedSample::even(outcome))
+}
+
+/// Returns how many of the messages sent in `span` were delivered, for the caption of a picture.
+pub(crate) fn delivered_total(history: &History, span: Span) -> DeliveredTotal {
+    let day = StreamStats::from_history(history, span);
+    let range = day.delivered_range;
+    to_total(day.sent, (day.delivered, range), day.is_delivered_exact)
+}
+
+/// Returns the same of what a digest says of a stream.
+pub(crate) fn total_of_day(day: &StreamDay) -> DeliveredTotal {
+    let estimate = (day.delivered, day.delivered_range);
+    to_total(day.sent, estimate, day.delivered_exact)
+}
+
+fn to_total(
+    sent: u64,
+    (number, range): (Option<u64>, Option<(u64, u64)>),
+    is_exact: bool,
+) -> DeliveredTotal {
+    let (low, high) = range.unwrap_or((0, sent));
+    DeliveredTotal {
+        number,
+        low,
+        high,
+        is_exact,
+    }
 }
 
 /// Returns what is known of one stream and its tags, exact in `span` and in the same span a week before.

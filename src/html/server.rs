@@ -164,7 +164,7 @@ pub(super) fn figures(chart: &VolumeChart) -> Markup {
                             Some(sent) => { td { (count(sent)) } }
                         }
                         td { @match bar.usual { Some((low, high)) => { (count(low)) "–" (count(high)) } None => "?" } }
-                        td { @if bar.sent.is_some() { (count(bar.delivered)) } @else { "?" } }
+                        td { (bar.delivered_text()) }
                         td { @if bar.sent.is_some() { (count(bar.bounced)) } @else { "?" } }
                     } } }
                 }

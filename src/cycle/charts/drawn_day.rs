@@ -3,8 +3,10 @@
 use super::{
     ChartSubject, HeatRank, MailByHour, fleet_chart, heat_map, heat_row, load_mail, volume_chart,
 };
-use crate::chart::{HeatRow, Picture};
+use crate::chart::{DeliveredTotal, HeatRow, Picture};
+use crate::cycle::stats::total_of_day;
 use crate::model::{Incident, ServerName, Span, StreamId, Zone};
+use crate::notify::digest::StreamDay;
 use crate::store::{self, Store};
 
 /// What the pictures below a digest show: the mail of all servers, and a row of each.
@@ -12,6 +14,8 @@ pub(crate) struct DrawnDay {
     period: Span,
     incidents: Vec<Incident>,
     all: MailByHour,
+    /// How much of it was delivered, as the text says it.
+    delivered: Option<DeliveredTotal>,
     rows: Vec<(HeatRow, HeatRank)>,
     /// The server, where it is the only one.
     subject: Option<ChartSubject>,
@@ -24,18 +28,23 @@ impl DrawnDay {
             period,
             incidents: store.call(move |s| s.incidents_since(period.from)).await?,
             all: MailByHour::from_histories(&[], period),
+            delivered: None,
             rows: Vec::new(),
             subject: None,
         })
     }
 
-    /// Loads the mail of one server.
+    /// Loads the mail of one server. `days` is what the digest says of its streams.
     pub(crate) async fn add_server(
         &mut self,
         store: &Store,
         server: &ServerName,
         streams: Vec<StreamId>,
+        days: &[StreamDay],
     ) -> Result<(), store::Error> {
+        let known = self.delivered.into_iter();
+        let known = known.chain(days.iter().map(total_of_day));
+        self.delivered = known.reduce(DeliveredTotal::plus);
         let subject = ChartSubject {
             server: server.clone(),
             streams,
@@ -62,13 +71,16 @@ impl DrawnDay {
         match self.subject {
             None => Vec::new(),
             Some(subject) if servers == 1 => {
-                let chart = volume_chart(&subject, mail, incidents, span, zone);
+                let mut chart = volume_chart(&subject, mail, incidents, span, zone);
+                chart.delivered = self.delivered;
                 vec![Picture::Volume(chart)]
             }
-            Some(_) => vec![
-                Picture::Volume(fleet_chart(servers, mail, incidents, span, zone)),
-                Picture::HeatMap(heat_map(self.rows, span, zone)),
-            ],
+            Some(_) => {
+                let mut chart = fleet_chart(servers, mail, incidents, span, zone);
+                chart.delivered = self.delivered;
+                let rows = heat_map(self.rows, span, zone);
+                vec![Picture::Volume(chart), Picture::HeatMap(rows)]
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::chart::HeatRow;
-use crate::model::{BounceClass, BounceEvent, Coverage, DAY, HourCount, SampledMessage};
+use crate::model::{
+    BounceClass, BounceEvent, Coverage, CumulativeCounts, DAY, HourCount, MINUTE, SampledMessage,
+};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("an instant")
@@ -122,11 +124,16 @@ fn bounces_and_deliveries_stand_in_their_hours() {
     };
     history.sampled = vec![sampled(true), sampled(false)];
     let bars = bars(&[history], day());
-    let hour = |index: usize| (bars[index].delivered, bars[index].bounced);
-    assert_eq!(hour(22), (8, 2), "two of ten bounced");
+    let hour = |index: usize| {
+        let bar = &bars[index];
+        (bar.delivered, bar.unknown, bar.bounced)
+    };
+    assert_eq!(hour(22), (0, 8, 2), "two of ten bounced");
     // Delivered an hour late is delivered; half of the sample is lost.
-    assert_eq!(hour(19), (5, 0));
-    assert_eq!(hour(20), (10, 0));
+    assert_eq!(hour(19), (5, 0, 0));
+    assert!(bars[19].is_estimated, "two of ten were followed");
+    // Of mail of which nothing was sampled nobody knows that it was delivered.
+    assert_eq!(hour(20), (0, 10, 0));
 }
 
 #[test]
@@ -148,9 +155,92 @@ fn an_hour_without_a_sample_between_hours_of_which_all_is_lost_was_not_delivered
         sampled(5, true),
     ];
     let bars = bars(&[history], day());
-    let delivered: Vec<u64> = bars[9..20].iter().map(|bar| bar.delivered).collect();
+    let bars = bars[9..20].iter();
+    let known: Vec<(u64, u64)> = bars.map(|bar| (bar.delivered, bar.unknown)).collect();
     // From 9 to 7 hours before: none; 6 hours before: as between both. Of what lies too far apart nothing is known.
-    assert_eq!(delivered, [10, 10, 10, 10, 10, 0, 0, 0, 0, 5, 10]);
+    let (unknown, none) = ((0, 10), (0, 0));
+    assert_eq!(known[..5], [unknown; 5]);
+    assert_eq!(known[5..], [none, none, none, none, (5, 0), (10, 0)]);
+}
+
+#[test]
+fn what_was_never_sampled_is_not_delivered_and_what_was_is_told_as_the_digest_tells_it() {
+    let mut history = steady();
+    let caption = |history: &History| {
+        let mail = MailByHour::from_histories(&[history.clone()], day());
+        let subject = ChartSubject {
+            server: "shop".into(),
+            streams: vec!["outbound".into()],
+            is_one_stream: true,
+        };
+        volume_chart(&subject, &mail, &[], day(), crate::model::Zone::UTC)
+            .draw()
+            .alt_text()
+    };
+    let never = caption(&history);
+    let said = "240 sent · delivery not known yet · 0 bounced";
+    assert!(never.contains(said), "{never}");
+    let sampled = |hour: u32| SampledMessage {
+        sent_at: noon() - DAY + HOUR * hour + HOUR / 4,
+        checked_at: Some(noon()),
+        delivered_at: Some(noon() - DAY + HOUR * hour + HOUR / 3),
+        ..SampledMessage::default()
+    };
+    history.sampled = (0..24).map(sampled).collect();
+    let healthy = caption(&history);
+    let said = "240 sent · about 240 delivered · 0 bounced";
+    assert!(healthy.contains(said), "{healthy}");
+}
+
+/// Six weeks of four messages in every hour, at 5, 20, 35 and 50 minutes past, seen up to `until`.
+fn every_quarter(until: Timestamp) -> History {
+    let from = (until - 42 * DAY).floor(HOUR);
+    let of_hour = |start: Timestamp| [5, 20, 35, 50].map(|minute| start + MINUTE * minute);
+    let starts = (0..43 * 24).map(|hour| from + HOUR * hour);
+    let mut hours = Vec::new();
+    let mut sent = Vec::new();
+    for start in starts.take_while(|start| *start < until) {
+        let times = of_hour(start).into_iter().filter(|at| *at < until);
+        let times: Vec<Timestamp> = times.collect();
+        hours.push(HourCount {
+            start,
+            sent: times.len() as u64,
+            first_at: times[0],
+            last_at: times[times.len() - 1],
+        });
+        sent.extend(times.into_iter().map(|at| (at, 1)));
+    }
+    History {
+        hours,
+        sent: CumulativeCounts::from_counts(sent),
+        messages: Coverage::from_spans([Span::new(from, until)]),
+        bounces: Coverage::from_spans([Span::new(from, until)]),
+        first_seen_at: Some(from),
+        ..History::default()
+    }
+}
+
+/// A digest at 09:00 in India.
+#[test]
+fn a_day_that_begins_within_an_hour_of_the_clock_is_shown_from_there() {
+    let until = at("2026-03-03T03:30:00Z");
+    let period = Span::new(until - DAY, until);
+    let mail = MailByHour::from_histories(&[every_quarter(until)], period);
+    assert_eq!(mail.sent_by_hour(period), vec![Some(4); 24]);
+    let bars = mail.bars(
+        period,
+        step_for(period),
+        crate::model::Zone::named("Asia/Kolkata").expect("a zone"),
+    );
+    assert_eq!(bars.len(), 24);
+    assert_eq!(bars[0].span, Span::new(period.from, period.from + HOUR));
+    assert_eq!(bars[23].span.until, until);
+    assert!(
+        bars.iter().all(|bar| bar.sent == Some(4) && !bar.has_holes),
+        "{bars:?}"
+    );
+    // What is usual is known by the hours of the clock.
+    assert!(bars.iter().all(|bar| bar.usual == Some((4, 4))), "{bars:?}");
 }
 
 #[test]
