@@ -13,7 +13,7 @@ use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
 use crate::model::{
-    DAY, Incident, MINUTE, Rule, SAMPLE_LOOKBACK, ServerName, Span, StreamId, Timestamp,
+    DAY, Incident, MINUTE, Rule, SAMPLE_LOOKBACK, ServerName, Span, StreamId, Timestamp, Transition,
 };
 use crate::notify::Message;
 use crate::notify::digest::{Day, ServerDay, digest};
@@ -158,9 +158,7 @@ async fn build_digest(
             .await?,
         ..Day::default()
     };
-    // Everything recorded since the last digest, whether or not its periods are named as missed.
-    let since = last.map_or(period.from, |last| last.min(period.from));
-    add_news(store, &mut data, period, Span::new(since, period.until)).await?;
+    add_news(store, &mut data, (period, last), now).await?;
     let series = budget_series(config, store).await?;
     let mut drawn = DrawnDay::load(store, period).await?;
     for (server, streams) in watched_streams(config, store).await? {
@@ -214,6 +212,7 @@ async fn build_digest(
         data.open
             .extend(store.call(move |s| s.open_incidents(&name)).await?);
     }
+    follow_ended(store, &mut data).await?;
     data.open.sort_by_key(|i| std::cmp::Reverse(i.severity));
     let message = digest(&data, period, context.style());
     let reported = data.transitions.iter().map(|t| &t.incident);
@@ -275,21 +274,63 @@ fn picture_row(picture: &Picture) -> NewMessage {
     }
 }
 
-/// Adds what was recorded within `news`: transitions, notes, and the first start if it lies in `period`.
+/// Adds what was recorded since the last digest, whether or not its periods are named as missed: transitions, notes, and the first
+/// start if it lies in the period.
+///
+/// Steps are those that were recorded since that digest was written, up to the writing of this one: each is told once, however late
+/// it was judged or the digest written, and what ended while it was being written is not told as open or as anything else.
 async fn add_news(
     store: &Store,
     data: &mut Day,
-    period: Span,
-    news: Span,
+    (period, last): (Span, Option<Timestamp>),
+    now: Timestamp,
 ) -> Result<(), store::Error> {
     let first = store.call(|s| s.first_start_at()).await?;
     data.installed_at = first.filter(|at| period.contains(*at));
-    let rows = store.call(move |s| s.transitions(news)).await?;
+    let since = last.map_or(period.from, |last| last.min(period.from));
+    let is_again = last.is_none();
+    let read = move |s: &mut Database| {
+        let before = s.digest_written_at(since)?.filter(|at| *at < period.until);
+        let own = match is_again {
+            true => s.digest_written_at(period.until)?,
+            false => None,
+        };
+        let until = own.unwrap_or(now).max(period.until);
+        let after = |at: Timestamp| Timestamp(at.0 + 1);
+        s.transitions(Span::new(before.map_or(since, after), after(until)))
+    };
+    let rows = store.call(read).await?;
     data.transitions = rows.into_iter().map(|row| row.transition).collect();
+    let news = Span::new(since, period.until);
     let notes = store.call(move |s| s.notes(news)).await?.into_iter();
     data.notes = notes
         .map(|note| (note.server.to_string(), note.text))
         .collect();
+    Ok(())
+}
+
+/// Sets the incidents of the steps of `data` that are not open to what they are now: one may have ended without a step, or after the
+/// digest was first written. What is open elsewhere, on a server that is not watched here, is left out: nobody knows its end yet.
+async fn follow_ended(store: &Store, data: &mut Day) -> Result<(), store::Error> {
+    let mut ended: Vec<String> = Vec::new();
+    for step in &data.transitions {
+        let id = &step.incident.id;
+        if !ended.contains(id) && !data.open.iter().any(|open| open.id == *id) {
+            ended.push(id.clone());
+        }
+    }
+    for id in ended {
+        let of = id.clone();
+        let Some(now) = store.call(move |s| s.incident(&of)).await? else {
+            continue;
+        };
+        let is_of = |step: &Transition| step.incident.id == id;
+        if now.is_open() {
+            data.transitions.retain(|step| !is_of(step));
+        } else if let Some(last) = data.transitions.iter_mut().rev().find(|step| is_of(step)) {
+            last.incident = now;
+        }
+    }
     Ok(())
 }
 

@@ -29,6 +29,30 @@ fn a_digest_comes_once_per_local_day_over_a_dst_night_whoever_comes_first() {
     }
 }
 
+/// It ends in the cycle that writes the digest, or in the one before.
+#[test]
+fn an_end_is_told_in_one_digest_with_its_time() {
+    for back in ["2026-03-03T07:10:00Z", "2026-03-03T08:10:00Z"] {
+        let mut world = World::new(Process::New, "");
+        let span = Span::new(at("2026-02-10T00:00:00Z"), at("2026-03-06T00:00:00Z"));
+        let mail = Profile::constant(60.0).without_bounces();
+        world.shop.generate("outbound", span, &mail);
+        let stop = Span::new(at("2026-03-03T04:00:00Z"), at(back));
+        world.shop.stop_sending("outbound", stop);
+        world.hours("2026-03-02T12:00:00Z", "2026-03-05T09:00:00Z");
+        let told = world.slack.take().into_iter().map(|m| m.plain);
+        let digests: Vec<String> = told.filter(|text| is_digest(text)).collect();
+        let lines = digests.iter().flat_map(|text| text.lines());
+        let ends: Vec<&str> = lines.filter(|line| line.starts_with('✅')).collect();
+        assert_eq!(ends.len(), 1, "{digests:#?}");
+        assert!(ends[0].contains("no mail sent "), "{digests:#?}");
+        assert!(ends[0].contains(" 03:5"), "{digests:#?}");
+        assert!(!ends[0].contains("after this period"), "{digests:#?}");
+        let counted = digests.iter().filter(|text| text.contains("resolved"));
+        assert_eq!(counted.count(), 1, "{digests:#?}");
+    }
+}
+
 #[test]
 fn its_numbers_are_those_of_the_ledger() {
     let mut world = World::new(Process::New, "");

@@ -79,6 +79,26 @@ fn the_digest_is_followed_by_a_picture_in_its_thread(process: Process) {
     assert_eq!(world.slack.files().len(), 1, "once");
 }
 
+/// As in India every day, where 09:00 is half past an hour of UTC.
+#[test]
+fn a_picture_has_the_figures_of_its_digest_where_that_is_due_within_an_hour() {
+    let mut world = world(Process::New, "[digest]\nat = \"09:30\"");
+    world.cycle(at("2026-03-03T09:30:00Z"));
+    let text = world.slack.messages()[0].plain.clone();
+    let line = text.lines().find(|line| line.starts_with("outbound: "));
+    let sent = line.and_then(|line| line.strip_prefix("outbound: ")?.split(" sent").next());
+    let sent = sent.expect("a number");
+    let alt = world.slack.files()[0].alt_text.clone();
+    let said = format!("Mon 2 Mar 09:30 to Tue 3 Mar 09:30 UTC: {sent} sent · ");
+    assert!(alt.contains(&said), "{alt}\n{text}");
+    let delivered = alt.split(" · ").nth(1).expect("what was delivered");
+    assert!(text.contains(delivered), "{alt}\n{text}");
+    assert!(
+        !alt.contains("not seen") && !text.contains('░'),
+        "{alt}\n{text}"
+    );
+}
+
 #[test]
 fn several_servers_have_a_heat_map_too() {
     let two = "[[server]]\nname = \"blog\"\ntoken_env = \"NOT_SET\"";

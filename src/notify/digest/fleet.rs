@@ -18,8 +18,11 @@ const MAX_NOISY: usize = 6;
 pub(crate) fn fleet_lines(data: &Day, period: Span, style: Style) -> Vec<String> {
     let unusual = unusual(data);
     let unusual = unusual.iter().map(|stream| stream.server.as_str());
-    let open = data.open.iter().flat_map(Incident::servers);
-    let noted: BTreeSet<&str> = open.map(|name| name.0.as_str()).chain(unusual).collect();
+    // Nor is a day as usual on which mail stopped or bounced, though that is over.
+    let steps = data.transitions.iter().map(|step| &step.incident);
+    let of_mail = steps.filter(|incident| !incident.rule.is_of_server());
+    let told = data.open.iter().chain(of_mail).flat_map(Incident::servers);
+    let noted: BTreeSet<&str> = told.map(|name| name.0.as_str()).chain(unusual).collect();
     let (noisy, quiet): (Vec<&ServerDay>, Vec<&ServerDay>) = data
         .servers
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Incident, IncidentState, Rule, Timestamp, Transition};
+use crate::model::{Incident, IncidentState, Rule, Span, Timestamp, Transition};
 use crate::notify::Level;
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
@@ -19,7 +19,7 @@ const MAX_SINGLE_LINES: usize = 5;
 
 /// Returns the open incidents but for those that a stronger one inhibits, or a stop of several streams: one problem is one.
 pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
-    let all: Vec<&Incident> = data.open.iter().collect();
+    let all = known(data.open.iter().collect());
     let own = |incident: &&Incident| stronger_of(incident, &all).is_none();
     all.iter().copied().filter(own).collect()
 }
@@ -27,9 +27,20 @@ pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
 /// Returns the open incidents that are named, each with the one whose line names it. The parts of a stop of several streams are
 /// left out: it names them.
 fn shown(data: &Day) -> Vec<(&Incident, Option<&Incident>)> {
-    let all: Vec<&Incident> = data.open.iter().collect();
+    let all = known(data.open.iter().collect());
     let shown = all.iter().copied().filter(|i| !is_part(i, &all));
     shown.map(|i| (i, line_of(i, &all))).collect()
+}
+
+/// Returns these without a stop of several streams of which nobody was told, where one of its streams was told alone: it is no problem
+/// beside that one.
+fn known(all: Vec<&Incident>) -> Vec<&Incident> {
+    let is_told_alone = |joint: &Incident| {
+        let mut parts = all.iter().filter(|part| part.notified);
+        !joint.notified && parts.any(|part| part.is_part_of(joint))
+    };
+    let known = all.iter().copied();
+    known.filter(|incident| !is_told_alone(incident)).collect()
 }
 
 /// Returns the incident among `all` whose line names this one: the strongest by which people know of it. `None` where it has a line
@@ -182,9 +193,52 @@ fn ended_shown(data: &Day) -> Vec<(&Transition, Option<&Incident>)> {
     }
     last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
     let ended = last.iter().map(|t| &t.incident);
-    let all: Vec<&Incident> = ended.chain(&data.open).collect();
+    let all = known(ended.chain(&data.open).collect());
+    last.retain(|t| all.iter().any(|known| known.id == t.incident.id));
     let shown = last.iter().filter(|t| !is_part(&t.incident, &all));
     shown.map(|t| (*t, line_of(&t.incident, &all))).collect()
+}
+
+/// How many incidents did not end by themselves: what they told of may go on, so they are never called resolved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EndedOtherwise {
+    pub closed: usize,
+    pub unwatched: usize,
+}
+
+impl EndedOtherwise {
+    pub(crate) fn count<'i>(incidents: impl Iterator<Item = &'i Incident>) -> Self {
+        let mut counted = Self::default();
+        for incident in incidents {
+            if incident.closed_by.is_some() {
+                counted.closed += 1;
+            } else if incident.is_unwatched() {
+                counted.unwatched += 1;
+            }
+        }
+        counted
+    }
+
+    pub(crate) const fn total(self) -> usize {
+        self.closed + self.unwatched
+    }
+
+    /// Returns them in words, the first of which is counted by `first`: `1 closed by hand`, `2 no longer watched`.
+    pub(crate) fn describe(self, first: &dyn Fn(usize) -> String) -> Vec<String> {
+        let kinds = [
+            (self.closed, "closed by hand"),
+            (self.unwatched, "no longer watched"),
+        ];
+        let some = kinds.into_iter().filter(|(number, _)| *number > 0);
+        let words = some.enumerate().map(|(index, (number, what))| {
+            let number = match index {
+                0 => first(number),
+                _ => number.to_string(),
+            };
+            format!("{number} {what}")
+        });
+        words.collect()
+    }
 }
 
 /// Returns a line for each incident that ended, or one for many of one rule.
@@ -198,7 +252,7 @@ pub(crate) fn ended_lines(data: &Day, now: Timestamp, style: Style) -> Vec<Strin
         if ends.len() <= MAX_SINGLE_LINES {
             let line = |end: &&Transition| {
                 let with = with_weaker(std::iter::once(&end.incident), &weaker);
-                ended_line(end, now, style) + &with
+                ended_line(end, data, now, style) + &with
             };
             ends.iter().map(line).collect()
         } else {
@@ -209,15 +263,25 @@ pub(crate) fn ended_lines(data: &Day, now: Timestamp, style: Style) -> Vec<Strin
     lines.collect()
 }
 
-fn ended_line(end: &Transition, now: Timestamp, style: Style) -> String {
+fn ended_line(end: &Transition, data: &Day, now: Timestamp, style: Style) -> String {
     let incident = &end.incident;
+    let time = |at| short_time(at, now, style.zone);
     let when = match incident.state {
         _ if incident.closed_by.is_some() => {
             closed_course(incident, now, style).unwrap_or_default()
         }
-        IncidentState::Resolved { .. } => short_range(problem_span(incident), now, style.zone),
+        // Whether it ended is not known.
+        IncidentState::Resolved { at, .. } if incident.is_unwatched() => {
+            let since = time(problem_span(incident).from);
+            let why = match incident.is_disabled() {
+                true => "its rule was switched off",
+                false => "no longer watched since",
+            };
+            format!("since {since}, {why} {}", time(at))
+        }
+        IncidentState::Resolved { .. } => waves(end, data, now, style),
         IncidentState::Open { .. } => {
-            let since = short_time(problem_span(incident).from, now, style.zone);
+            let since = time(problem_span(incident).from);
             format!("since {since}, resolved after this period")
         }
     };
@@ -236,19 +300,44 @@ fn ended_line(end: &Transition, now: Timestamp, style: Style) -> String {
     )
 }
 
+/// Returns from when to when it lasted, of one that came back each time: `09:04–09:52 and 12:35–12:59`.
+fn waves(end: &Transition, data: &Day, now: Timestamp, style: Style) -> String {
+    let of = |step: &&Transition| step.incident.id == end.incident.id && !step.incident.is_open();
+    let mut spans: Vec<Span> = Vec::new();
+    for step in data.transitions.iter().filter(of) {
+        let span = problem_span(&step.incident);
+        // A second look at the same wave, or what it went on as.
+        match spans.last_mut().filter(|last| span.from < last.until) {
+            Some(last) => *last = Span::new(last.from.min(span.from), last.until.max(span.until)),
+            None => spans.push(span),
+        }
+    }
+    let range = |span: Span| short_range(span, now, style.zone);
+    match spans.as_slice() {
+        [] => range(problem_span(&end.incident)),
+        [one] => range(*one),
+        [first, second] => format!("{} and {}", range(*first), range(*second)),
+        [first, .., last] => {
+            let times = plural(spans.len() as u64, "time");
+            format!("{}, {times}", range(Span::new(first.from, last.until)))
+        }
+    }
+}
+
 fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> String {
     let incidents = || ends.iter().map(|t| &t.incident);
     let (Some(span), Some(first)) = (joint_problem_span(incidents()), ends.first()) else {
         return String::new();
     };
     let rule = first.incident.rule;
-    // Of those that a person closed it is not known when they ended.
-    let closed = incidents().filter(|i| i.closed_by.is_some()).count();
-    let when = match closed {
-        0 => short_range(span, now, style.zone),
-        closed => format!(
-            "since {}, {closed} closed by hand",
-            short_time(span.from, now, style.zone)
+    // Of those that a person closed, or that nobody watches any more, it is not known when they ended.
+    let others = EndedOtherwise::count(incidents());
+    let when = match others.describe(&|n: usize| n.to_string()).as_slice() {
+        [] => short_range(span, now, style.zone),
+        others => format!(
+            "since {}, {}",
+            short_time(span.from, now, style.zone),
+            others.join(", ")
         ),
     };
     format!(

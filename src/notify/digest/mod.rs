@@ -27,7 +27,7 @@ use crate::text::format::{count, format_day, format_zoned_range, plural, short_t
 use crate::text::sparkline::{UNSEEN, sparkline};
 
 use fleet::fleet_lines;
-use incidents::{ended, ended_lines, open_lines, open_problems};
+use incidents::{EndedOtherwise, ended, ended_lines, open_lines, open_problems};
 pub use judged::{JudgedDay, UnusualStream, judge_day};
 pub(crate) use servers::not_sampled;
 use servers::{hint_lines, server_lines};
@@ -318,16 +318,14 @@ fn verdict(data: &Day) -> String {
         n => format!("{} problems", count(n as u64)),
     };
     let (open, ended) = (open_problems(data).len(), ended(data));
-    // What a person closed may go on, so it is not told as resolved.
-    let closed = ended.iter().filter(|t| t.incident.closed_by.is_some());
-    let closed = closed.count();
-    let resolved = ended.len() - closed;
+    let others = EndedOtherwise::count(ended.iter().map(|t| &t.incident));
+    let resolved = ended.len() - others.total();
     let day = judge_day(data);
     let (needs_a_look, unread) = (&day.needs_a_look, !day.unread.is_empty());
     let streams = data.servers.iter().flat_map(|s| &s.streams);
     let sent: u64 = streams.map(|s| s.sent).sum();
     let verdict = match (open, resolved) {
-        (0, 0) if closed > 0 => "nothing open".to_owned(),
+        (0, 0) if others.total() > 0 => "nothing open".to_owned(),
         (0, 0) if !needs_a_look.is_empty() => needs_a_look.clone(),
         (0, 0) if unread => {
             return "nothing found, but not everything could be read".to_owned();
@@ -338,15 +336,16 @@ fn verdict(data: &Day) -> String {
         (open, 0) => format!("{} open", problems(open)),
         (open, resolved) => format!("{} open, {resolved} resolved", problems(open)),
     };
-    let verdict = match closed {
-        0 => verdict,
-        closed if open + resolved > 0 => format!("{verdict}, {closed} closed by hand"),
-        closed => format!("{verdict}, {} closed by hand", problems(closed)),
+    let first = |number: usize| match open + resolved {
+        0 => problems(number),
+        _ => number.to_string(),
     };
-    let verdict = if open + resolved + closed > 0 && !needs_a_look.is_empty() {
-        format!("{verdict}, {needs_a_look}")
-    } else {
-        verdict
+    let verdict = std::iter::once(verdict).chain(others.describe(&first));
+    let verdict = verdict.collect::<Vec<String>>().join(", ");
+    let is_any = open + resolved + others.total() > 0;
+    let verdict = match is_any && !needs_a_look.is_empty() {
+        true => format!("{verdict}, {needs_a_look}"),
+        false => verdict,
     };
     if unread {
         format!("{verdict}, not everything could be read")

@@ -652,3 +652,127 @@ fn of_a_stop_that_a_person_closed_no_alert_is_promised() {
     };
     assert!(!promises(&day(vec![closed])));
 }
+
+fn resolved_at(at: Timestamp, incident: Incident) -> Transition {
+    Transition {
+        at,
+        incident: Incident {
+            state: IncidentState::Resolved {
+                at,
+                unwatched: false,
+                disabled: false,
+            },
+            ..incident
+        },
+        step: Step::Resolved,
+        notified: true,
+    }
+}
+
+#[test]
+fn what_nobody_watches_any_more_is_not_resolved() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let gone = |n: usize| {
+        let mut end = resolved_at(at, blind(n, IncidentState::Open { within_since: None }));
+        if let IncidentState::Resolved { unwatched, .. } = &mut end.incident.state {
+            *unwatched = true;
+        }
+        end
+    };
+    let day = |transitions: Vec<Transition>| Day {
+        servers: vec![server("client-9", 10)],
+        transitions,
+        ..Day::default()
+    };
+    let one = day(vec![gone(0)]);
+    assert_eq!(verdict(&one), "nothing open, 1 problem no longer watched");
+    let line = "✅ client-0: mail not read since 22:13, no longer watched since 22:13 · id0";
+    assert_eq!(lines_of(&one)[0], line);
+    let ended = resolved_at(at, blind(1, IncidentState::Open { within_since: None }));
+    let mut closed = ended.clone();
+    closed.incident.id = "closed".to_owned();
+    closed.incident.closed_by = Some("ops".to_owned());
+    let all = day(vec![gone(0), ended, closed]);
+    let said = "nothing open, 1 problem resolved, 1 closed by hand, 1 no longer watched";
+    assert_eq!(verdict(&all), said);
+}
+
+#[test]
+fn a_stop_of_several_that_nobody_was_told_of_is_no_problem_beside_those_that_were_told() {
+    let joint = Incident {
+        notified: false,
+        ..stop(None)
+    };
+    let told = |n| Incident {
+        notified: true,
+        ..stop(Some(n))
+    };
+    let servers: Vec<ServerDay> = (0..4).map(|n| server(&format!("client-{n}"), 10)).collect();
+    let open = Day {
+        servers: servers.clone(),
+        open: vec![joint.clone(), told(3), told(4), stop(Some(5))],
+        ..Day::default()
+    };
+    // The third was not told either, and has its own line.
+    assert_eq!(verdict(&open), "3 problems open");
+    let lines = lines_of(&open);
+    assert!(!lines.iter().any(|l| l.contains("together")), "{lines:#?}");
+    let at = Timestamp::from_secs(1_700_000_000);
+    let over = Day {
+        servers,
+        transitions: [joint, told(3), told(4)]
+            .map(|incident| resolved_at(at, incident))
+            .to_vec(),
+        ..Day::default()
+    };
+    assert_eq!(verdict(&over), "nothing open, 2 problems resolved");
+    let lines = lines_of(&over);
+    assert!(!lines.iter().any(|l| l.contains("together")), "{lines:#?}");
+}
+
+#[test]
+fn an_incident_that_came_back_is_told_with_each_of_its_times() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let wave = |from: u32, until: u32| {
+        let span = Span::new(at - from * MINUTE, at - until * MINUTE);
+        let incident = Incident {
+            opened_at: span.from,
+            problem: Some(span),
+            ..of_rule(Rule::BounceRate, 0, true)
+        };
+        resolved_at(span.until, incident)
+    };
+    let line = |transitions: Vec<Transition>| {
+        let data = Day {
+            servers: vec![server("client-1", 10)],
+            transitions,
+            ..Day::default()
+        };
+        assert_eq!(verdict(&data), "nothing open, 1 problem resolved");
+        lines_of(&data).remove(0)
+    };
+    let twice = line(vec![wave(250, 200), wave(70, 40)]);
+    assert!(twice.contains(" 18:03–18:53 and 21:03–21:33"), "{twice}");
+    let often = line(vec![wave(250, 200), wave(150, 140), wave(70, 40)]);
+    assert!(often.contains(" 18:03–21:33, 3 times"), "{often}");
+    let once = line(vec![wave(70, 40)]);
+    assert!(once.contains(" 21:03–21:33 · "), "{once}");
+}
+
+#[test]
+fn a_server_whose_mail_stopped_that_day_is_not_as_usual_though_it_sends_again() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let ended = resolved_at(at, stop(Some(3)));
+    let data = Day {
+        servers: (0..9).map(|n| server(&format!("client-{n}"), 10)).collect(),
+        transitions: vec![ended],
+        ..Day::default()
+    };
+    let lines = lines_of(&data);
+    let quiet = lines.iter().any(|l| l.starts_with("8 servers as usual: "));
+    assert!(quiet, "{lines:#?}");
+    let own = lines
+        .iter()
+        .any(|l| l.starts_with("client-3/outbound: 10 sent"));
+    assert!(own, "{lines:#?}");
+}

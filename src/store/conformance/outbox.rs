@@ -2,8 +2,8 @@
 
 use crate::model::{MINUTE, Timestamp};
 use crate::store::{
-    AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, Database, NewMessage, Note,
-    UnconfirmedAttempt, WaitingMessages,
+    AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, Database, MessageKind, NewMessage,
+    Note, UnconfirmedAttempt, WaitingMessages,
 };
 
 use super::{LEASE, T0, at, message, poll, shop, span};
@@ -303,6 +303,22 @@ pub(super) fn a_digest_is_written_once_a_period(b: &mut Database) {
     let last = b.last_digest().expect("read").expect("one was told");
     assert_eq!((last.until, last.message), (at(120), message("tuesday")));
     assert_eq!(due(b, at(120)).len(), 2);
+}
+
+pub(super) fn a_digest_knows_when_it_was_written(b: &mut Database) {
+    let digest = NewMessage {
+        kind: MessageKind::Digest,
+        ..message("digest")
+    };
+    let mut save = |until, again, now| {
+        b.save_digest(span(0, until), &digest, again, at(now))
+            .expect("saved")
+    };
+    assert!(save(60, false, 65) && save(120, false, 300) && save(120, true, 400));
+    let mut written = |until| b.digest_written_at(at(until)).expect("read");
+    assert_eq!(written(60), Some(at(65)));
+    assert_eq!(written(120), Some(at(300)), "first, not again");
+    assert_eq!(written(500), None);
 }
 
 pub(super) fn a_digest_may_be_written_again(b: &mut Database) {

@@ -26,6 +26,18 @@ impl Database {
         })
     }
 
+    /// Returns when the digest of the period that ended at `until` was first written; where it never was, the next one after it. `None`
+    /// of no such digest.
+    pub fn digest_written_at(&mut self, until: Timestamp) -> Result<Option<Timestamp>, Error> {
+        self.read(|s| {
+            s.one(
+                "SELECT min(created_at) FROM outbox WHERE kind = 'digest' AND created_at >= ?1",
+                &values![until],
+                |row| row.get(0),
+            )
+        })
+    }
+
     /// Stores a digest without pictures.
     #[cfg(test)]
     pub fn save_digest(
