@@ -54,6 +54,8 @@ pub(crate) struct MailByHour {
     /// The start of the first hour.
     begins: Timestamp,
     hours: Vec<HourlyMail>,
+    /// When history begins: before that nothing was sent.
+    known_from: Option<Timestamp>,
     /// What says of each stream how much of its mail was delivered.
     samples: Vec<History>,
 }
@@ -77,6 +79,7 @@ impl MailByHour {
         Self {
             begins,
             hours,
+            known_from: first_seen,
             samples: histories.iter().map(sample_of).collect(),
         }
     }
@@ -89,18 +92,29 @@ impl MailByHour {
     }
 
     /// Adds the mail of another server, by the same hours alone. A server of which nothing was seen in them is left out: it says
-    /// nothing of the others.
+    /// nothing of the others; nor does one that is younger, before it began.
     pub(crate) fn add_server(&mut self, other: &Self, span: Span) {
         if other.sent_by_hour(span).iter().all(Option::is_none) {
             return;
         }
         if self.sent_by_hour(span).iter().all(Option::is_none) {
             self.hours.clone_from(&other.hours);
+            self.known_from = other.known_from;
             return;
         }
-        for (sum, hour) in self.hours.iter_mut().zip(&other.hours) {
-            *sum = sum.plus(*hour);
-        }
+        let begins = |known_from: Option<Timestamp>| known_from.unwrap_or(Timestamp::MAX);
+        let (own, others) = (begins(self.known_from), begins(other.known_from));
+        let hours = self.hours.iter().zip(&other.hours).enumerate();
+        let sums = hours.map(|(index, (sum, hour))| {
+            let from = self.hour(index).from;
+            match (from < own, from < others) {
+                (false, true) => sum.plus(hour.of_younger()),
+                (true, false) => hour.plus(sum.of_younger()),
+                _ => sum.plus(*hour),
+            }
+        });
+        self.hours = sums.collect();
+        self.known_from = self.known_from.into_iter().chain(other.known_from).min();
     }
 
     /// Returns the bars of `span`.
@@ -186,6 +200,15 @@ impl MailByHour {
 }
 
 impl HourlyMail {
+    /// Returns the same of a server whose history begins later, or within it: before that it sent nothing.
+    fn of_younger(self) -> Self {
+        Self {
+            sent: Some(self.sent.unwrap_or(0)),
+            has_holes: false,
+            ..self
+        }
+    }
+
     /// Returns the mail of two streams in the same hour. Where one was not seen, their sum is not known.
     fn plus(self, other: Self) -> Self {
         Self {

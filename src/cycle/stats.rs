@@ -297,7 +297,6 @@ pub(crate) fn digest_entry(
     let is_judged = rules.is_enabled(Rule::SendSilence);
     let learning = is_judged && silence.is_learning(history, period.until);
     let unnoticed = || silence.worst_detection_delay(history, period.until);
-    let both = history.messages.intersect(&history.bounces);
     let rate = &rules.bounce_rate;
     let is_exceeded = bounce_rate > rate.threshold
         && stats.bounce_denominator() >= rate.min_denominator
@@ -308,6 +307,8 @@ pub(crate) fn digest_entry(
     let sample = sample_outcome(&history.sampled, period);
     let usual = usual_delivered_share(history, losses, period.until, rules, series);
     let is_lost = |usual: &UsualDelivery| is_below(history, losses, period, usual.share);
+    let without_bounces = history.messages.minus(&history.bounces);
+    let without_bounces = without_bounces.parts(history.since_beginning(period));
     StreamDay {
         stream: Some(stream.clone()),
         sent: stats.sent,
@@ -332,7 +333,8 @@ pub(crate) fn digest_entry(
         exceeded_complaints: is_complained_of.then_some(rules.spam_rate.threshold),
         chance_bounces: chance_breaches(history, rules, Rule::BounceRate, period),
         chance_complaints: chance_breaches(history, rules, Rule::SpamRate, period),
-        unknown: both.holes(history.since_beginning(period)),
+        unknown: history.messages.holes(history.since_beginning(period)),
+        bounces_unread: without_bounces.collect(),
         // A stream that never had mail has no silence to learn.
         learning: learning && !history.hours.is_empty(),
         unnoticed: (is_judged && !learning).then(unnoticed).flatten(),

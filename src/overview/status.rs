@@ -339,7 +339,9 @@ pub(crate) async fn collect_servers(
         let longest = config.postmark.longest_poll();
         if let Some(polled_at) = polled_at.filter(|polled_at| at.since(*polled_at) <= longest) {
             // Of one cycle: what came after its own poll is not missing.
-            let holes = days.iter_mut().map(|day| &mut day.unknown);
+            let holes = days
+                .iter_mut()
+                .flat_map(|day| [&mut day.unknown, &mut day.bounces_unread]);
             holes.for_each(|holes| holes.retain(|hole| hole.from < polled_at));
         }
         let same = data.same_servers.iter();

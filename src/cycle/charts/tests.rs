@@ -366,3 +366,21 @@ fn servers_are_added_up_without_those_that_were_not_seen_at_all() {
         "what is not known of one is not known of all"
     );
 }
+
+/// A server without any mail ever begins with the first start, today.
+#[test]
+fn a_younger_server_hides_no_hour_of_the_others() {
+    let of = |history: History| MailByHour::from_histories(&[history], day());
+    let mut young = steady();
+    young.first_seen_at = Some(noon() - 3 * HOUR + HOUR / 2);
+    young.hours.clear();
+    for servers in [[steady(), young.clone()], [young, steady()]] {
+        let [first, second] = servers;
+        let mut all = MailByHour::from_histories(&[], day());
+        all.add_server(&of(first), day());
+        all.add_server(&of(second), day());
+        assert_eq!(all.sent_by_hour(day()), vec![Some(10); 24]);
+        let bars = all.bars(day(), ChartStep::Hour, crate::model::Zone::UTC);
+        assert!(bars.iter().all(|bar| !bar.has_holes), "{bars:?}");
+    }
+}

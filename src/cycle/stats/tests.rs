@@ -424,3 +424,12 @@ fn a_few_bounces_of_a_healthy_stream_make_no_day_unusual() {
         assert_eq!(exceeded(bounced, sent), Some(0.01), "{bounced} of {sent}");
     }
 }
+
+#[test]
+fn a_day_whose_bounces_were_not_read_is_not_unknown() {
+    let mut history = history(0, 1);
+    history.bounces = Coverage::none();
+    let day_of = told(&history);
+    assert_eq!(day_of.unknown, []);
+    assert_eq!(day_of.bounces_unread, [day()]);
+}

@@ -86,6 +86,8 @@ pub struct StreamDay {
     pub chance_complaints: ChanceBreaches,
     /// What of the period was not covered.
     pub unknown: Vec<Span>,
+    /// What of it was covered but for its bounces and complaints.
+    pub bounces_unread: Vec<Span>,
     pub learning: bool,
     /// How long a stop would go unnoticed at worst.
     pub unnoticed: Option<Duration>,
@@ -357,5 +359,6 @@ fn verdict(data: &Day) -> String {
 fn has_unknown(server: &ServerDay) -> bool {
     let streams = &server.streams;
     let is_empty = streams.is_empty() && server.same_as.is_none();
-    server.blind.is_some() || is_empty || streams.iter().any(|s| !s.unknown.is_empty())
+    let is_whole = |s: &StreamDay| s.unknown.is_empty() && s.bounces_unread.is_empty();
+    server.blind.is_some() || is_empty || !streams.iter().all(is_whole)
 }

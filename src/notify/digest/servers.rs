@@ -67,12 +67,24 @@ fn stream_lines(name: &str, stream: &StreamDay, period: Span, style: Style) -> V
             "{name}: unknown, nothing of this day could be read"
         )];
     }
-    let mut lines = vec![stream_line(name, stream)];
-    if !stream.unknown.is_empty() {
-        let holes = stream.unknown.iter();
-        let holes = holes.map(|hole| short_range(*hole, period.until, style.zone));
+    let no_bounces = stream.bounces_unread == [period];
+    let mut lines = vec![stream_line(name, stream, no_bounces)];
+    let kinds = [
+        ("not read", stream.unknown.as_slice()),
+        (
+            "bounces and complaints not read",
+            stream.bounces_unread.as_slice(),
+        ),
+    ];
+    for (what, holes) in kinds {
+        if holes.is_empty() || holes == [period] {
+            continue;
+        }
+        let holes = holes
+            .iter()
+            .map(|hole| short_range(*hole, period.until, style.zone));
         lines.push(format!(
-            "{name}: not read: {}",
+            "{name}: {what}: {}",
             crate::text::elide::elide(holes, MAX_HOLES)
         ));
     }
@@ -129,7 +141,7 @@ pub(crate) fn hint_lines<'i>(
     lines
 }
 
-fn stream_line(name: &str, stream: &StreamDay) -> String {
+fn stream_line(name: &str, stream: &StreamDay, no_bounces: bool) -> String {
     let week_before = match stream.sent_week_before {
         Some(before) => format!(" ({} a week ago)", count(before)),
         None => String::new(),
@@ -141,8 +153,12 @@ fn stream_line(name: &str, stream: &StreamDay) -> String {
     let mut parts = vec![
         format!("{name}: {} sent{week_before}", count(stream.sent)),
         delivered,
-        bounces(stream),
     ];
+    if no_bounces {
+        parts.push("bounces and complaints not read".to_owned());
+        return parts.join(" · ");
+    }
+    parts.push(bounces(stream));
     parts.extend(other_failures(stream));
     let complaints = stream.count_of(BounceClass::Complaint);
     parts.push(plural(complaints, "complaint"));

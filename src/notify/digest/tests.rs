@@ -776,3 +776,25 @@ fn a_server_whose_mail_stopped_that_day_is_not_as_usual_though_it_sends_again() 
         .any(|l| l.starts_with("client-3/outbound: 10 sent"));
     assert!(own, "{lines:#?}");
 }
+
+#[test]
+fn a_day_whose_bounces_alone_were_not_read_is_known_but_for_them() {
+    let period = Span::before(Timestamp::from_secs(1_700_000_000), DAY);
+    let lines = |unread: Span| {
+        let mut of = server("shop", 342);
+        of.streams[0].bounces_unread = vec![unread];
+        let data = Day {
+            servers: vec![of],
+            ..Day::default()
+        };
+        let said = "nothing found, but not everything could be read";
+        assert_eq!(verdict(&data), said);
+        lines_of(&data)
+    };
+    let line = "outbound: 342 sent · about 342 delivered · bounces and complaints not read";
+    assert_eq!(lines(period), [line]);
+    let part = Span::new(period.from, period.from + 90 * MINUTE);
+    let unread = "outbound: bounces and complaints not read: Mon 13 Nov 22:13–23:43";
+    let known = "outbound: 342 sent · about 342 delivered · 0 bounces · 0 complaints";
+    assert_eq!(lines(part), [known, unread]);
+}
