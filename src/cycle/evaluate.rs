@@ -29,7 +29,7 @@ use crate::model::{
     SAMPLE_LOOKBACK, ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
 };
 use crate::notify::alert::{Style, alert};
-use crate::notify::grouping::{ServerUpdates, group_messages};
+use crate::notify::grouping::{ServerUpdates, group_messages, is_silent_end};
 use crate::notify::routing::{NotificationState, Route, ThreadState};
 use crate::store::{self, CycleCommit, Database, MessageKind, MessageThread, Store};
 
@@ -193,13 +193,14 @@ pub(crate) async fn close_commit(
     ))
 }
 
-/// Returns what people were told before of the incidents that have something to tell.
+/// Returns what people were told before of the incidents that have something to tell, or that ended without a notification.
 async fn load_notified(
     context: &Context,
     servers: &[ServerEvaluation],
 ) -> Result<NotificationState, store::Error> {
     let transitions = servers.iter().flat_map(|server| &server.transitions);
-    let notified = transitions.filter(|t| t.notified).map(|t| &t.incident);
+    let is_shown = |t: &&Transition| t.notified || is_silent_end(t);
+    let notified = transitions.filter(is_shown).map(|t| &t.incident);
     let resolved = servers.iter().flat_map(|server| &server.mute_end.resolved);
     let ids: BTreeSet<String> = notified.chain(resolved).map(|i| i.id.clone()).collect();
     let has_threads = context.notifier.has_threads();
@@ -246,6 +247,7 @@ fn build_commit(
     let messages = group_messages(&updates, notified, now, style);
     let alerts = messages.alerts.into_iter();
     let catch_ups = messages.catch_ups.into_iter();
+    let edits = messages.edits.into_iter();
     let released = servers.iter().flat_map(|s| &s.mute_end.resolved);
     let released = released.map(|incident| resolved_step(incident, now, style));
     let steps = evaluation.transitions.iter().cloned().chain(released);
@@ -260,6 +262,7 @@ fn build_commit(
         messages: alerts
             .map(|m| channel_row(MessageKind::Alert, m))
             .chain(catch_ups.map(|m| channel_row(MessageKind::CatchUp, m)))
+            .chain(edits.map(|m| channel_row(MessageKind::Edit, m)))
             .chain(for_sinks)
             .collect(),
         incidents: servers.into_iter().flat_map(|s| s.incidents).collect(),

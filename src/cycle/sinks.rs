@@ -8,6 +8,7 @@ use crate::config::SinkConfig;
 use crate::model::{Incident, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, alert};
 use crate::notify::answered::acknowledgement_text;
+use crate::notify::grouping::is_silent_end;
 use crate::output::json::{AcknowledgementView, TransitionView};
 use crate::store::{MessageKind, NewMessage, Placement};
 
@@ -16,7 +17,7 @@ pub(crate) type NotifiedSteps = BTreeMap<String, Vec<Transition>>;
 
 /// Returns a row for each sink and each step that it wants, in the order of `steps`; of several steps of one incident the last one,
 /// where a sink does not want each. What a sink was told of by the steps `before` is told as over there, too, whatever has become of its
-/// severity and its rule.
+/// severity and its rule; where it would stay open for ever also if nobody is notified of its end.
 pub(crate) fn sink_rows(
     sinks: &[SinkConfig],
     steps: &[(Transition, String)],
@@ -30,7 +31,11 @@ pub(crate) fn sink_rows(
             let earlier = || steps[..*place].iter().map(|(step, _)| step);
             let ends_there =
                 || step.step == Step::Resolved && has_open(sink, incident, before, earlier());
-            let is_wanted = step.notified && (sink.wants(incident) || ends_there());
+            let is_ended = || sink.kind.keeps_open() && is_silent_end(step) && ends_there();
+            let is_wanted = match step.notified {
+                true => sink.wants(incident) || ends_there(),
+                false => is_ended(),
+            };
             is_wanted && (sink.kind.wants_every_step() | seen.insert(&incident.id))
         });
         let wanted: Vec<_> = wanted.collect();
@@ -187,6 +192,27 @@ mod tests {
         muted.notified = false;
         let rows = sink_rows(&[warn], &[(muted, text), step("resolved")], &before(&[]));
         assert_eq!(rows, []);
+    }
+
+    #[test]
+    fn what_ends_without_a_notification_stays_open_on_no_pager() {
+        for kind in SinkKind::ALL {
+            let sink = sink(kind, &[], &[]);
+            let (mut over, text) = step("resolved");
+            (over.notified, over.incident.notified) = (false, true);
+            let told = |before: &NotifiedSteps| {
+                let steps = [(over.clone(), text.clone())];
+                sink_rows(std::slice::from_ref(&sink), &steps, before).len()
+            };
+            let is_pager = matches!(kind, SinkKind::PagerDuty | SinkKind::Opsgenie);
+            assert_eq!(
+                told(&before(&["opened"])),
+                usize::from(is_pager),
+                "{kind:?}"
+            );
+            assert_eq!(told(&before(&[])), 0, "{kind:?}");
+            assert_eq!(told(&before(&["opened", "resolved"])), 0, "{kind:?}");
+        }
     }
 
     #[test]

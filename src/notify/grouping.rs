@@ -1,5 +1,7 @@
 //! Grouping: which messages the transitions of a cycle become, on which channel and in which order.
 
+mod silent_ends;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +15,8 @@ use crate::notify::mute_ended::mute_ended_messages;
 use crate::notify::routing::{NotificationState, Route, Target, targets};
 use crate::notify::telling::{Gap, Telling, TellingForm};
 use crate::notify::update::incident_update;
+
+pub use silent_ends::is_silent_end;
 
 /// The maximum number of incidents that one catch-up message names.
 const MAX_INCIDENTS_PER_CATCH_UP: usize = 18;
@@ -64,6 +68,8 @@ pub struct CycleMessages {
     pub alerts: Vec<ChannelMessage>,
     /// What opened and was resolved while no cycle ran.
     pub catch_ups: Vec<ChannelMessage>,
+    /// Edits that tell nobody anything, of messages whose incidents ended without a notification.
+    pub edits: Vec<ChannelMessage>,
 }
 
 /// Returns the messages that report `servers`: open incidents before resolved ones, and higher severities before lower ones.
@@ -90,6 +96,7 @@ pub fn group_messages(
     CycleMessages {
         alerts,
         catch_ups: missed.messages(now, style),
+        edits: writer.silent_ends(),
     }
 }
 

@@ -96,6 +96,11 @@ impl SinkKind {
         matches!(self, Self::Webhook | Self::PagerDuty | Self::Opsgenie)
     }
 
+    /// Returns whether an incident stays open there until it is told of its end, of which it notifies nobody.
+    pub const fn keeps_open(self) -> bool {
+        matches!(self, Self::PagerDuty | Self::Opsgenie)
+    }
+
     /// Returns whether it wants each step of an incident. Others page people, who get the last one only where several were decided
     /// at once, as after a gap.
     pub const fn wants_every_step(self) -> bool {
