@@ -136,6 +136,7 @@ impl IncidentLog {
     ) -> Vec<Transition> {
         findings.sort_by_key(|f| f.rule);
         self.tell_blocks_once(policy, &mut findings, at);
+        self.leave_out_known_stops(policy, &mut findings);
         let mut transitions = Vec::new();
         let mut released = Vec::new();
         for finding in &self.merge_views(findings) {

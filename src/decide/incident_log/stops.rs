@@ -2,7 +2,9 @@
 
 use crate::decide::incident_log::{IncidentKey, IncidentLog};
 use crate::decide::{Policy, transition};
-use crate::model::{Evidence, Incident, IncidentState, Rule, StreamKey, Timestamp};
+use crate::model::{
+    Evidence, Finding, Incident, IncidentState, Rule, StreamKey, Timestamp, Verdict,
+};
 
 /// What became of the stop of several streams, for one of them that is silent since no earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +34,41 @@ impl StopTogether {
 }
 
 impl IncidentLog {
+    /// Leaves streams whose own stop people were told of out of the findings that several stopped together, where that is said of
+    /// others: they stopped before. What ends names the streams that it was of.
+    pub(super) fn leave_out_known_stops(&self, policy: &Policy, findings: &mut [Finding]) {
+        for finding in findings {
+            let key = IncidentKey::from_finding(finding);
+            let open = self.current.get(&key).filter(|i| i.is_open());
+            let Evidence::Silence(silence) = &mut finding.evidence else {
+                continue;
+            };
+            let stopped = open.map(|open| &open.evidence);
+            let stays = |stream: &StreamKey| match (finding.verdict, stopped) {
+                (Verdict::Breach, _) => !self.is_known_stop(policy, stream),
+                (_, Some(Evidence::Silence(stopped))) => stopped.streams.contains(stream),
+                _ => true,
+            };
+            if key.is_of_several() && silence.streams.iter().filter(|s| stays(s)).count() > 1 {
+                silence.streams.retain(stays);
+                silence.not_due.retain(stays);
+            }
+        }
+    }
+
+    /// Returns whether people were told of the stop of this stream alone, which is open.
+    fn is_known_stop(&self, policy: &Policy, stream: &StreamKey) -> bool {
+        let own = IncidentKey {
+            problem: Rule::SendSilence,
+            stream: Some(stream.stream().clone()),
+            tag: None,
+        };
+        let is_here = *stream.server() == self.server;
+        let own = self.current.get(&own).filter(|_| is_here);
+        policy.stopped.contains(stream)
+            || own.is_some_and(|i| i.is_open() && i.notified && i.rule == Rule::SendSilence)
+    }
+
     /// Returns whether no two of the streams that stopped together are news: of the others people were told.
     pub(super) fn is_stop_of_known_streams(
         &self,
@@ -42,19 +79,10 @@ impl IncidentLog {
         let Evidence::Silence(silence) = evidence else {
             return false;
         };
-        let is_known = |stream: &&StreamKey| {
-            let own = IncidentKey {
-                problem: Rule::SendSilence,
-                stream: Some(stream.stream().clone()),
-                tag: None,
-            };
-            let mut own = self.current.get(&own).into_iter();
-            let is_here = *stream.server() == self.server;
-            policy.stopped.contains(*stream)
-                || (is_here
-                    && own.any(|i| i.is_open() && i.notified && i.rule == Rule::SendSilence))
-        };
-        let known = silence.streams.iter().filter(is_known).count();
+        let streams = silence.streams.iter();
+        let known = streams
+            .filter(|stream| self.is_known_stop(policy, stream))
+            .count();
         key.is_of_several() && silence.streams.len() < known + 2
     }
 

@@ -243,3 +243,27 @@ fn what_outlasts_a_stop_of_all_that_nobody_was_told_of_is_reported_after_quiet_h
     );
     assert_eq!(at_hour(&mut scene, 11, [Within, Within, Breach]), NOTHING);
 }
+
+#[test]
+fn a_stream_that_is_known_to_have_stopped_before_did_not_stop_together_with_others() {
+    let named = |scene: &Scene| -> Vec<String> {
+        let mut incidents = scene.log.incidents();
+        let joint = incidents.find(|i| i.stream.is_none()).expect("of several");
+        let Evidence::Silence(silence) = &joint.evidence else {
+            panic!("{:?}", joint.evidence);
+        };
+        let streams = silence.streams.iter();
+        streams.map(|s| s.stream().0.clone()).collect()
+    };
+    let mut scene = Scene::new(false);
+    scene.at(at(1), vec![one("news", Breach, 1)]);
+    let everything = |verdict, hour| all("shop", &["news", "a", "b"], verdict, hour);
+    let both = vec![everything(Breach, 30), one("news", Breach, 30)];
+    let steps = scene.at(at(30), both);
+    assert_eq!(steps[0], "send_silence opened!");
+    assert_eq!(named(&scene), ["a", "b"]);
+    // Nor is it said at its end that it sends again.
+    let both = vec![everything(Within, 32), one("news", Breach, 32)];
+    assert_eq!(scene.at(at(32), both), ["send_silence resolved!"]);
+    assert_eq!(named(&scene), ["a", "b"]);
+}
