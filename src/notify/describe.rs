@@ -11,6 +11,7 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_headline;
 use crate::notify::delivery::{describe_delivered_again, describe_delivery_drop};
+use crate::notify::unjudged::{describe_unjudged, is_unjudged};
 use crate::text::elide::{elide, elide_and};
 use crate::text::format::{
     approx, approx_percent, count, format_duration, plural, short_range, short_time,
@@ -256,15 +257,20 @@ fn describe_rate(incident: &Incident, rate: &RateEvidence, at: Timestamp, style:
             approx_percent(rate.rate())
         );
     }
-    let window = match rate.window.as_secs() {
-        3600 => "hour".to_owned(),
-        _ => format_duration(rate.window),
-    };
+    let window = rate_window(rate);
     format!(
         "{} in the last {window} ({})",
         rate_counts(rule, rate),
         approx_percent(rate.rate())
     )
+}
+
+/// Returns the length of the window of a rate, after `the last`.
+pub(super) fn rate_window(rate: &RateEvidence) -> String {
+    match rate.window.as_secs() {
+        3600 => "hour".to_owned(),
+        _ => format_duration(rate.window),
+    }
 }
 
 /// Whether it is known that none bounced, or complained, for hours after the window of a rate, though enough was sent to say so.
@@ -402,7 +408,7 @@ pub fn describe_resolved(incident: &Incident) -> String {
             "sending has settled at {} of what it was",
             approx_percent(level.per_day / level.per_day_before.max(1e-9))
         ),
-        Evidence::Rate(rate) if rate.rate() > rate.threshold => describe_unjudged(incident, rate),
+        Evidence::Rate(rate) if is_unjudged(rate) => describe_unjudged(incident, rate),
         Evidence::Rate(rate) => format!(
             "{phrase} to {} ({} of {})",
             approx_percent(rate.rate()),
@@ -411,21 +417,6 @@ pub fn describe_resolved(incident: &Incident) -> String {
         ),
         _ => phrase.to_owned(),
     }
-}
-
-/// Returns why a rate that is above its threshold is over: `too little mail to judge the bounce rate now (6 of 78, 7.7%)`.
-fn describe_unjudged(incident: &Incident, rate: &RateEvidence) -> String {
-    let name = recovery_phrase(incident.rule).trim_end_matches(" is back");
-    let why = match incident.rule {
-        _ if rate.denominator < rate.floor => format!("too little mail to judge the {name} now"),
-        Rule::SpamRate => "no complaint for a day".to_owned(),
-        _ => "no bounce for a day".to_owned(),
-    };
-    let (happened, of) = (count(rate.numerator), count(rate.denominator));
-    format!(
-        "{why} ({happened} of {of}, {})",
-        approx_percent(rate.rate())
-    )
 }
 
 /// Returns what is back to normal once the rule holds again; for a rate the new rate follows after "to".

@@ -30,6 +30,7 @@ pub mod routing;
 pub mod runbook;
 pub mod telling;
 mod together;
+mod unjudged;
 pub mod update;
 
 use serde::{Deserialize, Serialize};

@@ -328,4 +328,14 @@ fn a_rate_above_its_threshold_is_not_told_to_be_back() {
         told(Rule::HardBounceWake, 6, 780, 101),
         "shop/broadcast: hard bounce rate is back to 0.77% (6 of 780)"
     );
+    assert_eq!(
+        told(Rule::HardBounceWake, 1, 60, 101),
+        "shop/broadcast: too little mail to judge the hard bounce rate now (1 of 60, 1.7%)"
+    );
+    let none = told(Rule::HardBounceWake, 0, 0, 101);
+    assert!(
+        none.starts_with("shop/broadcast: no mail in the last ")
+            && none.ends_with(" to judge the hard bounce rate by"),
+        "{none}"
+    );
 }

@@ -1,0 +1,31 @@
+//! Why a rate is over that nothing shows to be back to normal.
+
+use crate::model::{Incident, RateEvidence, Rule};
+use crate::notify::describe::{rate_window, recovery_phrase};
+use crate::text::format::{approx_percent, count};
+
+/// Returns whether a rate that is over is not within bounds by what was sent: it is above its threshold, or of too little mail to
+/// say that it is not.
+pub(super) fn is_unjudged(rate: &RateEvidence) -> bool {
+    let is_small = rate.denominator < rate.floor && rate.numerator > 0;
+    rate.denominator == 0 || is_small || rate.rate() > rate.threshold
+}
+
+/// Returns why such a rate is over: `too little mail to judge the bounce rate now (6 of 78, 7.7%)`.
+pub(super) fn describe_unjudged(incident: &Incident, rate: &RateEvidence) -> String {
+    let name = recovery_phrase(incident.rule).trim_end_matches(" is back");
+    if rate.denominator == 0 {
+        let window = rate_window(rate);
+        return format!("no mail in the last {window} to judge the {name} by");
+    }
+    let why = match incident.rule {
+        _ if rate.denominator < rate.floor => format!("too little mail to judge the {name} now"),
+        Rule::SpamRate => "no complaint for a day".to_owned(),
+        _ => "no bounce for a day".to_owned(),
+    };
+    let (happened, of) = (count(rate.numerator), count(rate.denominator));
+    format!(
+        "{why} ({happened} of {of}, {})",
+        approx_percent(rate.rate())
+    )
+}
