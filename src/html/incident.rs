@@ -8,6 +8,7 @@ use crate::html::server::figures;
 use crate::html::{Health, IncidentPageView, Medium};
 use crate::model::{Incident, IncidentState, MINUTE, Severity};
 use crate::notify::alert::Style;
+use crate::notify::answered::person;
 use crate::notify::closed::closed_phrase;
 use crate::notify::context::{problem_span, worst_phrase};
 use crate::notify::describe::{describe_open, problem_name};
@@ -54,7 +55,10 @@ fn summary(incident: &Incident, style: Style) -> String {
     let from = format_date_time(span.from, style.zone);
     if incident.is_open() {
         let problem = describe_open(incident, style);
-        return clean(&format!("{problem}, since {from} {}", style.zone.name()));
+        let by = incident.acknowledged.as_ref().map(|a| person(&a.by));
+        let by = by.map_or_else(String::new, |by| format!("; acknowledged by {by}"));
+        let zone = style.zone.name();
+        return clean(&format!("{problem}, since {from} {zone}{by}"));
     }
     let worst = worst_phrase(incident).map_or_else(String::new, |worst| format!("; {worst}"));
     if let (Some(closed), IncidentState::Resolved { at, .. }) =

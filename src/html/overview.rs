@@ -6,14 +6,17 @@ use crate::html::incident::incident_list;
 use crate::html::layout::{badge, document, server_address, slug};
 use crate::html::server::server_article;
 use crate::html::{Health, Medium, OverviewView, ServerRow};
-use crate::model::Timestamp;
+use crate::model::{Mute, Timestamp};
 use crate::notify::describe::{SWITCHED_OFF, describe_missing_streams, describe_same_server};
+use crate::notify::mute::mute_line;
 use crate::text::format::{count, format_duration, format_time, format_time_or_never, plural};
 use crate::text::sanitize::clean;
 use crate::text::sparkline::sparkline;
 
 /// The maximum number of lines of what is unusual.
 const MAX_UNUSUAL: usize = 10;
+/// The maximum number of mutes that are shown.
+const MAX_MUTES: usize = 8;
 
 /// Returns the overview, as a page or as a file.
 pub fn overview_page(view: &OverviewView) -> String {
@@ -117,6 +120,11 @@ fn without_incident(view: &OverviewView, worst: Option<Health>) -> (Health, Stri
             (Health::Unseen, text)
         }
         Some(doubt) => (Health::Unseen, format!("nothing found, but {doubt}")),
+        // Not of a single incident, which is over, or a mute that is planned.
+        None if view.mutes.iter().any(|mute| mutes_news(mute, view.at)) => (
+            Health::Look,
+            format!("no incident is open, {servers}, but alerts are muted"),
+        ),
         None if !day.is_known => {
             let still = "the last 24 hours are still being read";
             let text = format!("no incident is open, {servers}; {still}");
@@ -128,6 +136,11 @@ fn without_incident(view: &OverviewView, worst: Option<Health>) -> (Health, Stri
         ),
         None => (Health::Fine, format!("no incident is open, {servers}")),
     }
+}
+
+/// Whether a mute keeps back what is found from now on.
+fn mutes_news(mute: &Mute, now: Timestamp) -> bool {
+    mute.incident.is_none() && mute.runs_at(now)
 }
 
 /// Returns what is unusual though no incident says so, a line for each reason; of many, the first ones.
@@ -166,6 +179,12 @@ fn facts(view: &OverviewView) -> Markup {
             div { dt { "Last cycle" } dd { (view.last_cycle_at.map_or_else(|| "none yet".to_owned(), ago)) } }
             div { dt { "Next poll" } dd { (view.next_poll_at.map_or_else(|| next_unknown.to_owned(), |at| format_time(at, zone))) } }
             div { dt { "Slack last accepted a message" } dd { (delivery.last_accepted_at.map_or_else(|| "never".to_owned(), ago)) ", " (waiting) } }
+            @for mute in view.mutes.iter().take(MAX_MUTES) {
+                div { dt { "Muted" } dd { (clean(&mute_line(mute, zone))) } }
+            }
+            @if view.mutes.len() > MAX_MUTES {
+                div { dt { "Muted" } dd { (count((view.mutes.len() - MAX_MUTES) as u64)) " more: hushwatch mute --list" } }
+            }
             @if let Some(until) = view.quiet_until {
                 div { dt { "Quiet hours" } dd { "until " (format_time(until, zone)) ": warnings wait" } }
             }

@@ -94,6 +94,7 @@ fn overview(medium: Medium) -> OverviewView {
             waiting_since: None,
         },
         quiet_until: None,
+        mutes: Vec::new(),
         servers: vec![row("shop", Health::Fine, "")],
         total: 1,
         unseen: 0,
@@ -279,6 +280,62 @@ fn a_stop_that_a_person_closed_is_not_called_fine() {
     let page = overview_page(&open);
     let said = "5 incidents open: 1 WAKE, 4 WARN; beside them, 1 problem closed by hand may go on";
     assert!(page.contains(said), "{page}");
+}
+
+#[test]
+fn what_is_muted_is_said_and_is_not_called_fine() {
+    let mute = crate::model::Mute {
+        id: 1,
+        server: None,
+        rule: None,
+        incident: None,
+        from: at("2026-03-03T09:00:00Z"),
+        until: at("2027-03-03T12:00:00Z"),
+        reason: "deploy".to_owned(),
+        by: "Bob Example".to_owned(),
+        planned: false,
+    };
+    let of_one = crate::model::Mute {
+        incident: Some("fp8xrr3b".to_owned()),
+        ..mute.clone()
+    };
+    let page = |mutes: Vec<crate::model::Mute>, medium| {
+        let view = OverviewView {
+            mutes,
+            ..overview(medium)
+        };
+        overview_page(&view)
+    };
+    let healthy = "OK</span> no incident is open, 1 server<";
+    for medium in [Medium::Page, Medium::File] {
+        let muted = page(vec![mute.clone()], medium);
+        let said = "LOOK</span> no incident is open, 1 server, but alerts are muted";
+        assert!(muted.contains(said), "{muted}");
+        assert!(
+            muted.contains("<dt>Muted</dt><dd>everything until "),
+            "{muted}"
+        );
+        assert!(muted.contains(", by Bob Example: deploy"), "{muted}");
+        let one = page(vec![of_one.clone()], medium);
+        assert!(one.contains(healthy), "{one}");
+        assert!(
+            one.contains("<dt>Muted</dt><dd>incident fp8xrr3b "),
+            "{one}"
+        );
+    }
+}
+
+#[test]
+fn who_takes_care_of_an_incident_is_said_beside_it() {
+    let mut view = troubled(Medium::Page);
+    assert!(!overview_page(&view).contains("acknowledged by"));
+    view.open[0].acknowledged = Some(crate::model::Acknowledgement {
+        by: "Ann Example".to_owned(),
+        at: at("2026-03-03T09:30:00Z"),
+        by_answer: true,
+    });
+    let page = overview_page(&view);
+    assert!(page.contains("; acknowledged by Ann Example"), "{page}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::chart::VolumeChart;
 use crate::html::Health;
-use crate::model::{Incident, MissingStreams, SameServer, ServerName, StreamId, Timestamp};
+use crate::model::{Incident, MissingStreams, Mute, SameServer, ServerName, StreamId, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::digest::JudgedDay;
 
@@ -40,6 +40,8 @@ pub struct OverviewView {
     pub delivery: DeliveryView,
     /// When the quiet hours end that it is in.
     pub quiet_until: Option<Timestamp>,
+    /// What is muted, or will be.
+    pub mutes: Vec<Mute>,
     /// The worst first; those that the filter names.
     pub servers: Vec<ServerRow>,
     /// How many there are without the filter.

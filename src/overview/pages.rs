@@ -107,6 +107,7 @@ pub(crate) async fn load_overview(
         next_poll_at: reading.present.next_poll_at(config),
         delivery: reading.delivery().await?,
         quiet_until: quiet_until(&config.quiet_hours, reading.present.now),
+        mutes: reading.present.mutes().to_vec(),
         servers: rows,
         total,
         unseen,

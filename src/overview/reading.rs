@@ -10,13 +10,15 @@ use crate::cycle::stats::budget_series;
 use crate::detect::Silence;
 use crate::html::{DeliveryView, Health, ServerPageView, ServerRow, StreamDetail, StreamRow};
 use crate::model::{
-    DAY, HOUR, History, Incident, Rule, ServerName, Severity, Span, StreamId, StreamKey, Timestamp,
+    DAY, HOUR, History, Incident, Mute, Rule, ServerName, Severity, Span, StreamId, StreamKey,
+    Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::{closed_standing, closed_stop};
 use crate::notify::context::split_remedy;
 use crate::notify::describe::{SANDBOX, describe_open};
 use crate::notify::digest::JudgedDay;
+use crate::notify::mute::mute_scope;
 use crate::overview::notices::{LearnedFrom, Notice, Notices};
 use crate::overview::status::{CollectedServers, Present, name_servers};
 use crate::overview::worst::worst_open;
@@ -185,10 +187,24 @@ impl<'r> Reading<'r> {
         } else if !day.is_known {
             let why = "its last 24 h are still being read";
             (Health::Learning, why.to_owned())
+        } else if let Some(mute) = self.mute_of(server) {
+            let until = short_time(mute.until, self.present.now, self.style.zone);
+            let why = format!("muted: {} until {until}", mute_scope(mute));
+            (Health::Look, why)
         } else {
             return (health, note);
         };
         (health, self.with_sandbox(server, why))
+    }
+
+    /// Returns the mute that keeps back whatever is found of a server from now on.
+    fn mute_of(&self, server: &ServerName) -> Option<&Mute> {
+        let mut mutes = self.present.mutes().iter();
+        mutes.find(|mute| {
+            let is_here = mute.server.as_ref().is_none_or(|of| of == server);
+            let is_of_all = mute.incident.is_none() && mute.rule.is_none();
+            is_here && is_of_all && mute.runs_at(self.present.now)
+        })
     }
 
     /// Whether nothing is known of the present of a server, whatever is told of it.

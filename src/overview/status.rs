@@ -206,6 +206,11 @@ impl Present {
         .without_vain_promises()
     }
 
+    /// Returns what is muted, or will be.
+    pub(super) fn mutes(&self) -> &[Mute] {
+        &self.mutes
+    }
+
     /// Returns what a person closed on the watched servers, and may go on.
     pub(super) fn closed(&self) -> Vec<Incident> {
         self.of_watched(&self.closed)
