@@ -48,6 +48,11 @@ pub(crate) fn judge_readiness<'n>(
 ) -> Readiness {
     let watched: Vec<&ServerName> = watched.collect();
     let told_unseen = watched.iter().filter(|name| sight.is_reported(name));
+    let untold = watched.iter().copied();
+    let untold = untold.filter(|name| !sight.is_reported(name));
+    let (missed, muted_unseen): (Vec<&ServerName>, Vec<&ServerName>) = untold
+        .filter(|name| sight.is_incomplete(name) && sight.is_seen_or_reported(name))
+        .partition(|name| sight.states.get(*name).is_some_and(|of| sight.is_seen(of)));
     let unseen = watched.iter().copied();
     let unseen = unseen.filter(|name| !sight.is_seen_or_reported(name));
     let unseen = unseen.map(|name| UnseenServer {
@@ -61,6 +66,8 @@ pub(crate) fn judge_readiness<'n>(
         is_off: !sight.config.enabled,
         unseen: unseen.collect(),
         told_unseen: told_unseen.count() as u64,
+        missed: missed.into_iter().cloned().collect(),
+        muted_unseen: muted_unseen.len() as u64,
         undelivered_since: waiting_since.filter(|since| *since + MAX_DELIVERY_TIME < sight.now),
     }
 }
@@ -83,6 +90,11 @@ impl Sight<'_> {
         let mutes = |mute: &Mute| mute.runs_at(self.now) && mute.covers(name, Rule::Blind);
         let is_muted = self.mutes.iter().any(mutes);
         is_muted || self.is_reported(name) || state.is_some_and(|state| self.is_seen(state))
+    }
+
+    fn is_incomplete(&self, name: &ServerName) -> bool {
+        let state = self.states.get(name);
+        state.is_some_and(|state| state.incomplete_since.is_some())
     }
 
     fn is_reported(&self, name: &ServerName) -> bool {

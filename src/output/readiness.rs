@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::{ServerName, Timestamp, Zone, rfc3339};
 use crate::notify::describe::SWITCHED_OFF;
+use crate::text::elide::elide;
 use crate::text::format::{format_time, plural};
 
 /// The maximum number of servers that a text names.
@@ -18,6 +19,10 @@ pub struct Readiness {
     pub unseen: Vec<UnseenServer>,
     /// How many servers cannot be read, and people were told.
     pub told_unseen: u64,
+    /// Servers whose last poll failed, which is no alert yet.
+    pub missed: Vec<ServerName>,
+    /// How many servers cannot be read, of which a mute tells nobody.
+    pub muted_unseen: u64,
     /// Since when the oldest message waits that nobody got within an hour.
     pub undelivered_since: Option<Timestamp>,
 }
@@ -55,16 +60,37 @@ impl Readiness {
         !self.is_off && self.unseen.is_empty() && self.undelivered_since.is_none()
     }
 
+    fn ready_line(&self) -> String {
+        let mut unread = Vec::new();
+        if self.told_unseen > 0 {
+            let told = plural(self.told_unseen, "server");
+            unread.push(format!("{told} cannot be read, as an alert said"));
+        }
+        if self.muted_unseen > 0 {
+            let muted = plural(self.muted_unseen, "server");
+            unread.push(format!("{muted} cannot be read, and the alert is muted"));
+        }
+        if !self.missed.is_empty() {
+            let verb = if self.missed.len() == 1 {
+                "was"
+            } else {
+                "were"
+            };
+            let names = elide(self.missed.iter().map(ToString::to_string), MAX_NAMED);
+            unread.push(format!(
+                "{names} {verb} not read in the last poll, which is no alert yet"
+            ));
+        }
+        match unread.is_empty() {
+            true => "Ready: every server is read, and no message is late".to_owned(),
+            false => format!("Ready: {}, and no message is late", unread.join("; ")),
+        }
+    }
+
     /// Returns the verdict for a person, with its reasons.
     pub fn to_lines(&self, zone: Zone) -> Vec<String> {
         if self.is_ready() {
-            return vec![match self.told_unseen {
-                0 => "Ready: every server is read, and no message is late".to_owned(),
-                told => format!(
-                    "Ready: {} cannot be read, as an alert said, and no message is late",
-                    plural(told, "server")
-                ),
-            }];
+            return vec![self.ready_line()];
         }
         // Whatever else is amiss follows from it.
         if self.is_off {
@@ -104,6 +130,8 @@ mod tests {
                 .chain(many)
                 .collect(),
             told_unseen: 1,
+            missed: Vec::new(),
+            muted_unseen: 0,
             undelivered_since: at("2026-03-03T09:00:00Z"),
         };
         insta::assert_snapshot!(readiness.to_lines(Zone::UTC).join("\n"), @r"
@@ -132,6 +160,28 @@ mod tests {
         assert_eq!(
             told.to_lines(Zone::UTC),
             ["Ready: 1 server cannot be read, as an alert said, and no message is late"]
+        );
+        let missed = Readiness {
+            missed: vec!["shop".into()],
+            ..Readiness::default()
+        };
+        assert_eq!(
+            missed.to_lines(chrono_tz::UTC),
+            [
+                "Ready: shop was not read in the last poll, which is no alert yet, and no message is late"
+            ]
+        );
+        let muted = Readiness {
+            muted_unseen: 2,
+            missed: vec!["blog".into(), "shop".into()],
+            ..Readiness::default()
+        };
+        assert_eq!(
+            muted.to_lines(chrono_tz::UTC),
+            [
+                "Ready: 2 servers cannot be read, and the alert is muted; blog, shop were not read in the last poll, \
+                 which is no alert yet, and no message is late"
+            ]
         );
         let json = serde_json::to_string(&Readiness::default()).expect("JSON");
         assert_eq!(
