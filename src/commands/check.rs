@@ -1,5 +1,6 @@
 //! `check`: one cycle, then exit.
 
+use std::io::ErrorKind;
 use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::commands::service::describe_user;
 use crate::commands::stdout::{message_writer, print, print_disabled};
 use crate::commands::whole_file::write_whole;
 use crate::commands::{CommandResult, INCOMPLETE, OPEN_INCIDENT};
-use crate::config::{Config, SlackSink};
+use crate::config::{Config, SlackSink, io_reason};
 use crate::cycle::Context;
 use crate::cycle::report::CheckReport;
 use crate::cycle::run_cycle;
@@ -102,13 +103,31 @@ async fn write_metrics(
         counters: None,
     };
     let text = render(&view, TextFormat::Classic);
-    write_whole(file, text.as_bytes()).map_err(|error| {
-        let why = format!(
-            "--metrics {}: {}; name a file in a folder that {} may write to",
-            file.display(),
-            error.kind(),
-            describe_user()
-        );
-        (INCOMPLETE, why)
-    })
+    write_whole(file, text.as_bytes()).map_err(|error| (INCOMPLETE, unwritten(file, error.kind())))
+}
+
+/// Returns why the metrics are not in `file`, and what helps.
+fn unwritten(file: &Path, kind: ErrorKind) -> String {
+    let why = match kind {
+        // The file is made; what there is not is where it should be.
+        ErrorKind::NotFound => "no such folder".to_owned(),
+        kind => io_reason(kind),
+    };
+    format!(
+        "--metrics {}: {why}; name a file in a folder that {} may write to",
+        file.display(),
+        describe_user()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_in_a_folder_that_there_is_not_are_told_so() {
+        let told = unwritten(Path::new("/nowhere/m.prom"), ErrorKind::NotFound);
+        let said = "--metrics /nowhere/m.prom: no such folder; name a file in a folder that ";
+        assert!(told.starts_with(said), "{told}");
+    }
 }

@@ -114,7 +114,7 @@ pub fn hello(hello: &Hello, now: Timestamp, style: Style) -> Message {
     if streams.iter().any(|(_, stream)| stream.is_partly_read) {
         lines.push("Older history is still to be read; the next polls read it.".to_owned());
     }
-    lines.extend(stop_line(&streams));
+    lines.extend(stop_line(&going_streams(hello)));
     lines.extend(problem_lines(hello, style));
     lines.push(outlook(hello, now, style));
     let footer = format!(
@@ -151,10 +151,25 @@ fn server_lines(hello: &Hello) -> Vec<String> {
 
 /// Returns every stream with its name: of several servers, with that of its server.
 fn streams(hello: &Hello) -> Vec<(String, &WatchedStream)> {
+    streams_where(hello, |_, _| true)
+}
+
+/// Returns those whose mail has not stopped yet, as far as the open incidents say.
+fn going_streams(hello: &Hello) -> Vec<(String, &WatchedStream)> {
+    streams_where(hello, |server, stream| {
+        let mut open = hello.open.iter();
+        !open.any(|i| i.says_stopped(&server.name, &stream.stream))
+    })
+}
+
+fn streams_where(
+    hello: &Hello,
+    is_wanted: impl Fn(&WatchedServer, &WatchedStream) -> bool,
+) -> Vec<(String, &WatchedStream)> {
     let has_several = hello.servers.len() > 1;
     let mut streams = Vec::new();
     for server in &hello.servers {
-        for stream in &server.streams {
+        for stream in server.streams.iter().filter(|s| is_wanted(server, s)) {
             let name = match has_several {
                 true => format!("{}/{}", server.name, stream.stream),
                 false => stream.stream.to_string(),
@@ -204,9 +219,10 @@ fn stop_line(streams: &[(String, &WatchedStream)]) -> Option<String> {
         .map(|names| format!("Too little mail to notice a stop within 45 days: {names}."));
     let off = names_of(Stop::Off)
         .map(|names| format!("`send_silence` is off, so a stop is not reported: {names}."));
-    let is_empty = streams
-        .iter()
-        .all(|(_, stream)| stream.stop == Stop::NoMail);
+    let is_empty = !streams.is_empty()
+        && streams
+            .iter()
+            .all(|(_, stream)| stream.stop == Stop::NoMail);
     let none = is_empty.then(|| "Silence is reported once there is mail that can stop.".to_owned());
     let sentences = [delay_sentence(&noticed), learning, sparse, off, none];
     let sentences: Vec<String> = sentences.into_iter().flatten().collect();
@@ -294,4 +310,46 @@ fn outlook(hello: &Hello, now: Timestamp, style: Style) -> String {
     };
     let digest_at = short_time(hello.digest_at, now, style.zone);
     format!("{state} The first daily digest comes {digest_at}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Rule;
+    use crate::notify::samples::{STYLE, course_of};
+
+    fn watching(open: Vec<Incident>) -> String {
+        let stream = |id: &str| WatchedStream {
+            stream: id.into(),
+            since: Some(Timestamp::from_secs(1_700_000_000)),
+            messages: 100,
+            is_partly_read: false,
+            stop: Stop::Noticed {
+                monday: HOUR,
+                worst: None,
+            },
+        };
+        let shop = WatchedServer {
+            name: "shop".to_owned(),
+            is_sandbox: false,
+            streams: vec![stream("outbound"), stream("broadcast")],
+        };
+        let data = Hello {
+            servers: vec![shop],
+            open,
+            ..Hello::default()
+        };
+        hello(&data, Timestamp::from_secs(1_700_086_400), STYLE).to_text()
+    }
+
+    #[test]
+    fn of_a_stream_whose_mail_has_stopped_nothing_is_promised() {
+        let text = watching(Vec::new());
+        assert!(text.contains("outbound within 1 h"), "{text}");
+        let stop = course_of(Rule::SendSilence).step("opened").incident.clone();
+        let text = watching(vec![stop]);
+        assert!(!text.contains("outbound within 1 h"), "{text}");
+        assert!(text.contains("If broadcast stopped on a Monday"), "{text}");
+        assert!(text.contains("2 streams"), "{text}");
+    }
 }

@@ -32,6 +32,11 @@ fn mute_check(mute: &Mute, when: &str) -> Check {
         Some(rule) => format!("`{rule}`"),
         None => "Everything".to_owned(),
     };
+    let what = match &mute.incident {
+        Some(id) => format!("Incident {id} ({what}"),
+        None => what,
+    };
+    let end = if mute.incident.is_some() { ")" } else { "" };
     let place = match (&mute.server, mute.rule) {
         (Some(server), _) => format!(" on {server}"),
         (None, Some(_)) => " on every server".to_owned(),
@@ -39,7 +44,7 @@ fn mute_check(mute: &Mute, when: &str) -> Check {
     };
     let short = |text: &str| truncate(&clean(text), MAX_TEXT_CHARS);
     let text = format!(
-        "{what}{place} is muted {when} by {} ({})",
+        "{what}{place}{end} is muted {when} by {} ({})",
         short(&mute.by),
         short(&mute.reason)
     );
@@ -75,6 +80,25 @@ mod tests {
             planned: false,
         };
         mute_check(&mute, "until noon").to_line()
+    }
+
+    #[test]
+    fn a_mute_of_one_incident_is_not_told_as_one_of_its_rule() {
+        let mute = Mute {
+            id: 1,
+            server: Some("shop".into()),
+            rule: Some(Rule::SendSilence),
+            incident: Some("fp8xrr3b".to_owned()),
+            from: Timestamp(0),
+            until: Timestamp(0),
+            reason: String::new(),
+            by: "Bob Example".to_owned(),
+            planned: false,
+        };
+        let line = mute_check(&mute, "until noon").to_line();
+        let said =
+            "! Incident fp8xrr3b (`send_silence` on shop) is muted until noon by Bob Example";
+        assert!(line.starts_with(said), "{line}");
     }
 
     #[test]
