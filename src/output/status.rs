@@ -96,7 +96,7 @@ pub struct ServerStatus {
     pub number: Option<i64>,
     /// Whether Postmark delivers nothing of what it sends.
     pub sandbox: bool,
-    /// `None` where its mail was not read since the process started.
+    /// `None` where its mail was not read since the process started, and before its first poll ended.
     pub streams: Option<Vec<StreamStatus>>,
 }
 

@@ -73,12 +73,10 @@ pub(crate) async fn load_overview(
             details.push(reading.detail(server, streams).await?);
         }
     }
-    let mut open: Vec<Incident> = reading
-        .incidents
-        .iter()
-        .filter(|i| i.is_open())
-        .cloned()
-        .collect();
+    let open = reading.incidents.iter().filter(|i| i.is_open()).cloned();
+    let open: Vec<Incident> = open.collect();
+    // As `status` and the digest: what is open on a server that was taken out of the file ends in a day.
+    let mut open = reading.present.of_watched(&open);
     open.sort_by_key(|i| (i.severity == Severity::Warn, i.opened_at));
     let wakes = open.iter().filter(|i| i.severity == Severity::Wake).count() as u64;
     let open_counts = (wakes, open.len() as u64 - wakes);

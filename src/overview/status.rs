@@ -257,7 +257,7 @@ impl Present {
     }
 
     /// Returns those of `incidents` that are of the watched servers, in their order; last, those that are of several.
-    fn of_watched(&self, incidents: &[Incident]) -> Vec<Incident> {
+    pub(super) fn of_watched(&self, incidents: &[Incident]) -> Vec<Incident> {
         let places: BTreeMap<&ServerName, usize> = self.names().zip(0..).collect();
         let place = |incident: &Incident| {
             let is_no_server = incident.server.is_no_server();
@@ -361,7 +361,8 @@ pub(crate) async fn collect_servers(
             ..ServerDay::default()
         };
         data.servers.push(day);
-        status.streams = Some(statuses);
+        // While its first poll runs, a part of the history is no figure.
+        status.streams = status.polled.then_some(statuses);
     }
     let since = Span::new(at - DAY, Timestamp::MAX);
     let steps = store.call(move |s| s.transitions(since)).await?;

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::config::{Sources, load};
+use crate::html::Medium;
 use crate::model::{Coverage, IncidentState, Step, Transition};
 use crate::notify::samples::course_of;
+use crate::overview::pages::load_overview;
+use crate::overview::status::collect_servers;
 use crate::store::{CycleCommit, PollRow, ServerState};
 
 const NOW: &str = "2026-03-03T10:00:00Z";
@@ -156,4 +159,53 @@ async fn a_server_with_a_stop_that_a_person_closed_needs_a_look() {
     let stop = stream.closed_stop.expect("said");
     let said = "mail has stopped, closed by Amy Example 09:00; ";
     assert!(stop.starts_with(said), "{stop}");
+}
+
+/// A part of the history is no figure, and a stream that was not read yet has not sent nothing.
+#[tokio::test]
+async fn of_a_server_whose_first_poll_still_runs_no_figures_are_told() {
+    let (config, store) = (one_server(), in_memory());
+    let name = config.servers[0].name.clone();
+    let of = name.clone();
+    let begun = store.call(move |s| {
+        s.server_state(&of, at(NOW) - DAY)?;
+        s.save_streams(&of, &[StreamId::from("outbound")])
+    });
+    begun.await.expect("stored");
+    let streams = async || {
+        let present = Present::read(&config, &store, Some(at(NOW))).await;
+        let read = collect_servers(&config, &store, &present.expect("read")).await;
+        read.expect("read").servers[0].streams.clone()
+    };
+    assert!(streams().await.is_none());
+    polled(&store, &name, true).await;
+    assert_eq!(streams().await.map(|streams| streams.len()), Some(1));
+}
+
+/// `status`, digest, API and metrics leave it out, too.
+#[tokio::test]
+async fn what_is_open_on_a_server_that_was_taken_out_of_the_file_is_not_counted() {
+    let (config, store, notices) = (one_server(), in_memory(), Notices::default());
+    polled(&store, &config.servers[0].name, true).await;
+    let counts = async |server: &str| {
+        let open = Incident {
+            id: server.to_owned(),
+            server: server.into(),
+            ..course_of(Rule::SendSilence).step("opened").incident.clone()
+        };
+        let commit = CycleCommit {
+            incidents: vec![open],
+            ..CycleCommit::default()
+        };
+        let committed = store.call(move |s| s.commit(&commit)).await;
+        committed.expect("committed");
+        let present = Present::read(&config, &store, Some(at(NOW))).await;
+        let known = (present.expect("read"), None);
+        let shown = ("", DAY);
+        let view = load_overview(&config, &store, &notices, Medium::Page, shown, known).await;
+        let view = view.expect("read");
+        (view.open.len(), view.open_counts.0 + view.open_counts.1)
+    };
+    assert_eq!(counts("gone").await, (0, 0));
+    assert_eq!(counts(&config.servers[0].name.0).await, (1, 1));
 }
