@@ -18,8 +18,15 @@ const MAX_BACKLOG: usize = 10;
 const SUSPICIOUS_DRAWS: usize = 10;
 /// The maximum number of details requested for a suspicious stream in a poll, and for one in the first complete poll after others.
 const MAX_REQUESTS: usize = 25;
-/// The maximum number of rechecks in a poll of a healthy stream.
+/// The maximum number of rechecks in a poll of a healthy stream: of the newest, which show first that something is wrong ...
 const MAX_RECHECKS: usize = 2;
+/// ... and beside them of older ones that are due: those of a time of greylisting arrive once it is over, and nobody else would ask.
+const MAX_LATE_RECHECKS: usize = 10;
+/// These are due so old, most of what is greylisted having arrived ...
+const LATE_AFTER: Duration = Duration::from_secs(2 * 3600);
+/// ... and again once they are so many times as old as when they were last asked for. So what is given up after [`GIVE_UP_AFTER`]
+/// is known to have had no news for at least half of it.
+const RECHECK_FACTOR: u32 = 2;
 
 /// The maximum number of candidates kept from the new mail of one poll: those of the lowest rank.
 pub const MAX_CANDIDATES: usize = 40;
@@ -51,6 +58,23 @@ pub struct Plan {
     pub requests: usize,
     /// Of these, for messages that were checked before.
     pub rechecks: usize,
+    /// Requests beside these, for older messages that were checked before and are due again.
+    pub late: usize,
+}
+
+/// When a message of the sample was sent, and when it was last asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub sent_at: Timestamp,
+    pub checked_at: Option<Timestamp>,
+}
+
+impl Asked {
+    fn is_due(self, now: Timestamp) -> bool {
+        let age = |at: Timestamp| at.since(self.sent_at);
+        let is_older = |checked: Timestamp| age(now) >= age(checked).saturating_mul(RECHECK_FACTOR);
+        age(now) >= LATE_AFTER && self.checked_at.is_some_and(is_older)
+    }
 }
 
 /// What is known of a stream when its poll is planned.
@@ -77,6 +101,7 @@ pub fn plan(is: Situation, requests_left: usize) -> Plan {
             more: 0,
             requests,
             rechecks: requests.saturating_sub(SUSPICIOUS_DRAWS),
+            late: 0,
         };
     }
     // As much of each hour that was not seen as of one that was, as far as a poll goes.
@@ -96,26 +121,35 @@ pub fn plan(is: Situation, requests_left: usize) -> Plan {
         more: all - new,
         requests,
         rechecks: MAX_RECHECKS,
+        late: MAX_LATE_RECHECKS.min(requests_left.min(MAX_REQUESTS).saturating_sub(requests)),
     }
 }
 
-/// Returns what to check, the next one last: first the newest of what was checked before and is owed an answer, as far as
-/// the plan goes, then what was never checked, oldest first. `state` says when a message was sent, and whether it was
-/// checked before.
+/// Returns what to check at `now`, the next one last: first the newest of what was checked before and is owed an answer, as far as
+/// the plan goes, then what was never checked, oldest first; and, for the plan's late requests, what else is due again, oldest
+/// first.
 pub fn prioritize<M>(
     open: Vec<M>,
     drawn: Vec<M>,
     plan: Plan,
-    state: impl Fn(&M) -> (Timestamp, bool),
-) -> Vec<M> {
-    let (mut again, mut first): (Vec<M>, Vec<M>) = open.into_iter().partition(|m| state(m).1);
-    again.sort_by_key(|mail| std::cmp::Reverse(state(mail).0));
-    again.truncate(plan.rechecks);
+    now: Timestamp,
+    asked: impl Fn(&M) -> Asked,
+) -> (Vec<M>, Vec<M>) {
+    let sent_at = |mail: &M| asked(mail).sent_at;
+    let (mut again, mut first): (Vec<M>, Vec<M>) = open
+        .into_iter()
+        .partition(|mail| asked(mail).checked_at.is_some());
+    again.sort_by_key(|mail| std::cmp::Reverse(sent_at(mail)));
+    let mut late = again.split_off(plan.rechecks.min(again.len()));
+    late.retain(|mail| asked(mail).is_due(now));
+    // The oldest are given up first.
+    late.reverse();
+    late.truncate(plan.late);
     first.extend(drawn);
-    first.sort_by_key(|mail| state(mail).0);
+    first.sort_by_key(sent_at);
     again.extend(first);
     again.reverse();
-    again
+    (again, late)
 }
 
 #[cfg(test)]
@@ -183,6 +217,78 @@ mod tests {
         assert_eq!(after(0, MAX_CANDIDATES), (5, 0, 5));
     }
 
+    /// The age, in hours, at which each message sent at an hour of a greylisting that holds all back for `hours` is known to be
+    /// delivered; `None` where it is given up. Polls are hourly; while it lasts the stream is suspicious.
+    fn known_after(hours: u32) -> Vec<Option<u64>> {
+        let at = |hour: u32| Timestamp::from_secs(1_772_532_000) + Duration::from_secs(3600) * hour;
+        let mut open: Vec<(usize, Asked)> = Vec::new();
+        let mut known = Vec::new();
+        for hour in 1..hours + 13 {
+            let now = at(hour);
+            let suspicious = hour <= hours;
+            open.retain(|(_, mail)| mail.sent_at >= now - GIVE_UP_AFTER);
+            let is = Situation {
+                unsettled: open.len(),
+                sent: if suspicious { MAX_CANDIDATES } else { 0 },
+                suspicious,
+                ..QUIET
+            };
+            let plan = plan(is, 60);
+            let new = if suspicious { plan.new } else { 0 };
+            let drawn = (0..new).map(|place| {
+                let asked = Asked {
+                    sent_at: at(hour - 1) + Duration::from_secs(60 * place as u64),
+                    checked_at: None,
+                };
+                (known.len() + place, asked)
+            });
+            let drawn: Vec<_> = drawn.collect();
+            known.resize(known.len() + new, None);
+            let asked = |mail: &(usize, Asked)| mail.1;
+            let (queue, late) = prioritize(open.clone(), drawn.clone(), plan, now, asked);
+            open.extend(drawn);
+            let regular = queue.into_iter().rev().take(plan.requests);
+            for (index, mail) in regular.chain(late) {
+                let age = now.since(mail.sent_at);
+                if age >= Duration::from_secs(3600) * hours {
+                    known[index] = Some(age.as_secs() / 3600);
+                    open.retain(|(open, _)| *open != index);
+                } else if let Some((_, open)) = open.iter_mut().find(|(open, _)| *open == index) {
+                    open.checked_at = Some(now);
+                }
+            }
+        }
+        known
+    }
+
+    #[test]
+    fn what_arrives_once_a_greylisting_is_over_is_asked_for_again_before_it_is_given_up() {
+        for hours in [3, 6] {
+            let known = known_after(hours);
+            assert_eq!(known.len(), SUSPICIOUS_DRAWS * hours as usize);
+            let given_up = known.iter().filter(|age| age.is_none()).count();
+            assert_eq!(given_up, 0, "{hours} h: {known:?}");
+        }
+    }
+
+    #[test]
+    fn what_never_arrives_is_asked_for_late_a_few_times() {
+        let at =
+            |minutes: u64| Timestamp::from_secs(1_772_532_000) + Duration::from_secs(60 * minutes);
+        let mut mail = Asked {
+            sent_at: at(0),
+            checked_at: Some(at(30)),
+        };
+        let mut asked = Vec::new();
+        for hour in 1..=12 {
+            if mail.is_due(at(hour * 60)) {
+                asked.push(hour);
+                mail.checked_at = Some(at(hour * 60));
+            }
+        }
+        assert_eq!(asked, [2, 4, 8]);
+    }
+
     #[test]
     fn no_plan_exceeds_what_is_left() {
         for left in 0..8 {
@@ -195,6 +301,7 @@ mod tests {
                     };
                     let plan = plan(is, left);
                     assert!(plan.requests <= left && plan.new + plan.more <= left);
+                    assert!(plan.requests + plan.late <= left);
                 }
             }
         }

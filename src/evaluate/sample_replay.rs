@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::sample::Situation;
+use crate::detect::sample::{Asked, Situation};
 use crate::detect::{is_suspicious, sample};
 use crate::model::{MessageOutcome, SampledMessage, Timestamp};
 
@@ -19,8 +19,7 @@ pub(super) struct SampleReplay<'a> {
 /// A sampled message, by its index in the history.
 struct Pending {
     index: usize,
-    sent_at: Timestamp,
-    read: bool,
+    asked: Asked,
 }
 
 impl<'a> SampleReplay<'a> {
@@ -38,7 +37,10 @@ impl<'a> SampleReplay<'a> {
         let candidates = self.new_mail(now);
         let suspicious = is_suspicious(sampled, now);
         let open = self.pending(sampled, now);
-        let unread = open.iter().filter(|mail| !mail.read).count();
+        let unread = open
+            .iter()
+            .filter(|mail| mail.asked.checked_at.is_none())
+            .count();
         let situation = Situation {
             unread,
             unsettled: open.len() - unread,
@@ -50,22 +52,31 @@ impl<'a> SampleReplay<'a> {
         let mut candidates = candidates.into_iter();
         let drawn = self.follow(sampled, candidates.by_ref().take(plan.new).collect());
         let mut more = candidates.take(plan.more).collect::<Vec<usize>>();
-        let mut queue = sample::prioritize(open, drawn, plan, |mail| (mail.sent_at, mail.read));
+        let (mut queue, late) = sample::prioritize(open, drawn, plan, now, |mail| mail.asked);
         for _ in 0..plan.requests {
             let Some(mail) = queue.pop() else { break };
-            let fate = self.mail[self.indices[mail.index]];
-            let known = |at: Option<Timestamp>| at.filter(|at| *at <= now);
-            let message = &mut sampled[mail.index];
-            message.checked_at = Some(now);
-            message.delivered_at = known(fate.delivered_at);
-            message.bounced_at = known(fate.bounced_at);
-            message.bounce = message.bounced_at.and(fate.bounce);
-            if message.delivered_at.is_none() && !more.is_empty() {
+            let is_delivered = self.check(&mail, sampled, now);
+            if !is_delivered && !more.is_empty() {
                 let mut drawn = self.follow(sampled, std::mem::take(&mut more));
                 drawn.reverse();
                 queue.splice(0..0, drawn);
             }
         }
+        for mail in late {
+            self.check(&mail, sampled, now);
+        }
+    }
+
+    /// Reads what became of one message by `now`, and returns whether it is delivered.
+    fn check(&self, mail: &Pending, sampled: &mut [SampledMessage], now: Timestamp) -> bool {
+        let fate = self.mail[self.indices[mail.index]];
+        let known = |at: Option<Timestamp>| at.filter(|at| *at <= now);
+        let message = &mut sampled[mail.index];
+        message.checked_at = Some(now);
+        message.delivered_at = known(fate.delivered_at);
+        message.bounced_at = known(fate.bounced_at);
+        message.bounce = message.bounced_at.and(fate.bounce);
+        message.delivered_at.is_some()
     }
 
     /// Returns the new mail since the last poll with the lowest ranks, by rank.
@@ -99,8 +110,10 @@ impl<'a> SampleReplay<'a> {
             if mail.bounced_at.is_none() {
                 open.push(Pending {
                     index,
-                    sent_at: mail.sent_at,
-                    read: mail.checked_at.is_some(),
+                    asked: Asked {
+                        sent_at: mail.sent_at,
+                        checked_at: mail.checked_at,
+                    },
                 });
             }
         }
@@ -120,8 +133,10 @@ impl<'a> SampleReplay<'a> {
             });
             Pending {
                 index: sampled.len() - 1,
-                sent_at,
-                read: false,
+                asked: Asked {
+                    sent_at,
+                    checked_at: None,
+                },
             }
         };
         drawn.into_iter().map(add).collect()

@@ -6,9 +6,9 @@ use crate::cycle::collect::budget::proportional_share;
 use crate::cycle::collect::errors::ReadError;
 use crate::cycle::collect::reader::ServerReader;
 use crate::cycle::collect::windows::SECOND;
-use crate::detect::sample::Situation;
+use crate::detect::sample::{Asked, Situation};
 use crate::detect::{is_suspicious, sample};
-use crate::model::{Span, StreamId, StreamKey, Timestamp};
+use crate::model::{Proof, Span, StreamId, StreamKey, Timestamp};
 use crate::postmark::{ErrorKind, MAX_RESULTS};
 use crate::store::{self, Database, OpenSample, SampleCandidate};
 
@@ -122,8 +122,9 @@ async fn check_sample(
     let mut spares = draws.split_off(plan.new.min(draws.len())).into_iter();
     let drawn = due(&draws, now).collect();
     add_to_sample(reader, stream, draws).await?;
-    let mut queue = sample::prioritize(open, drawn, plan, |mail| {
-        (mail.sent_at, mail.checked_at.is_some())
+    let (mut queue, late) = sample::prioritize(open, drawn, plan, now, |mail| Asked {
+        sent_at: mail.sent_at,
+        checked_at: mail.checked_at,
     });
     for _ in 0..plan.requests {
         let Some(mail) = queue.pop() else {
@@ -152,12 +153,33 @@ async fn check_sample(
             queue.splice(0..0, due(&more, now).rev());
             add_to_sample(reader, stream, more).await?;
         }
-        let save = move |s: &mut Database, key: &StreamKey| {
-            s.save_sample_result(key, &mail.id, proof.as_ref(), now)
+        save_result(reader, stream, mail, proof).await?;
+    }
+    for mail in late {
+        let proof = match reader.api.details(&mail.id).await {
+            Ok(details) => Some(details.proof),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound => continue,
+                ErrorKind::TooLarge => None,
+                _ => return Ok(vec![error.to_string()]),
+            },
         };
-        reader.call(stream, save).await?;
+        save_result(reader, stream, mail, proof).await?;
     }
     Ok(Vec::new())
+}
+
+async fn save_result(
+    reader: &ServerReader<'_>,
+    stream: &StreamId,
+    mail: OpenSample,
+    proof: Option<Proof>,
+) -> Result<(), store::Error> {
+    let now = reader.now;
+    let save = move |s: &mut Database, key: &StreamKey| {
+        s.save_sample_result(key, &mail.id, proof.as_ref(), now)
+    };
+    reader.call(stream, save).await
 }
 
 async fn add_to_sample(
