@@ -166,7 +166,7 @@ mod tests {
             ..Readiness::default()
         };
         assert_eq!(
-            missed.to_lines(chrono_tz::UTC),
+            missed.to_lines(crate::model::Zone::UTC),
             [
                 "Ready: shop was not read in the last poll, which is no alert yet, and no message is late"
             ]
@@ -177,7 +177,7 @@ mod tests {
             ..Readiness::default()
         };
         assert_eq!(
-            muted.to_lines(chrono_tz::UTC),
+            muted.to_lines(crate::model::Zone::UTC),
             [
                 "Ready: 2 servers cannot be read, and the alert is muted; blog, shop were not read in the last poll, \
                  which is no alert yet, and no message is late"
