@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::{
-    Incident, MissingStreams, Mute, SameServer, ServerName, Tag, Timestamp, Zone, rfc3339,
+    Incident, MissingStreams, Mute, Rule, SameServer, ServerName, Tag, Timestamp, Zone, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
@@ -176,7 +176,14 @@ impl StatusReport {
             lines.extend([String::new(), server.to_line(zone)]);
             for stream in server.streams() {
                 let stop = self.stop_text(server, stream, style);
+                let is_promised = stop.is_none() && !server.is_unseen();
                 lines.extend(stream.to_lines(stop, server.is_unseen(), zone));
+                let standing = || self.open.iter().chain(&self.closed);
+                lines.extend(stream.tags.iter().map(|tag| {
+                    let mut standing = standing();
+                    let is_stop = |i: &&Incident| is_stop_of_tag(i, server, stream, &tag.tag);
+                    tag.to_line(standing.find(is_stop), is_promised, zone)
+                }));
             }
         }
         lines.push(String::new());
@@ -301,7 +308,6 @@ impl StreamStatus {
             counted => format!(" ({} of them counted, not listed)", count(counted)),
         };
         let sampled = sampled::sampled(day);
-        let is_promised = stopped.is_none() && !is_unseen;
         let stop = match stopped {
             Some(stopped) => stopped,
             None if is_unseen => {
@@ -316,7 +322,7 @@ impl StreamStatus {
             }
             None => detection_delay_text(self.detection_delay),
         };
-        let mut lines = vec![
+        vec![
             format!(
                 "  {}: {} sent in the last 24 h{counted_only}, {} bounced ({}), {}, {sampled}",
                 day.id,
@@ -334,24 +340,36 @@ impl StreamStatus {
                 format_time_or_never(self.last_delivered, zone),
             ),
             format!("    {stop}"),
-        ];
-        lines.extend(self.tags.iter().map(|tag| tag.to_line(is_promised, zone)));
-        lines
+        ]
     }
 }
 
 impl TagStatus {
-    fn to_line(&self, is_promised: bool, zone: Zone) -> String {
+    /// `stop` is the incident that says that its mail has stopped; of such a tag nothing is promised.
+    fn to_line(&self, stop: Option<&Incident>, is_promised: bool, zone: Zone) -> String {
         let last = format_time_or_never(self.last_sent, zone);
-        let label = tag_label(&self.tag);
-        match is_promised {
-            false => format!("    {label}: last mail {last}"),
-            true => {
-                let stop = detection_delay_text(self.detection_delay);
-                format!("    {label}: last mail {last}; {stop}")
+        let line = format!("    {}: last mail {last}", tag_label(&self.tag));
+        match stop {
+            Some(stop) => format!("{line}; mail has stopped: {}", stop.id),
+            None if is_promised => {
+                format!("{line}; {}", detection_delay_text(self.detection_delay))
             }
+            None => line,
         }
     }
+}
+
+/// Whether an incident says that the mail of a tag has stopped.
+fn is_stop_of_tag(
+    incident: &Incident,
+    server: &ServerStatus,
+    stream: &StreamStatus,
+    tag: &Tag,
+) -> bool {
+    let is_here = incident.server == server.name
+        && incident.stream.as_ref() == Some(&stream.counts.id)
+        && incident.tag.as_ref() == Some(tag);
+    is_here && incident.rule == Rule::SendSilence
 }
 
 /// Returns the streams that need a look, for scripts.

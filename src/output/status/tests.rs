@@ -204,6 +204,23 @@ fn a_stop_that_a_person_closed_promises_no_alert_and_is_named() {
 }
 
 #[test]
+fn a_tag_whose_mail_stopped_promises_no_alert_to_come() {
+    let course = crate::notify::samples::course_of(crate::model::Rule::SendSilence);
+    let stop = Incident {
+        tag: Some(Tag("password-reset".to_owned())),
+        ..course.step("opened").incident.clone()
+    };
+    let mut report = report();
+    let id = stop.id.clone();
+    report.open = vec![stop];
+    let text = report.to_text("hushwatch.db", style());
+    let tag = format!("last mail Tue 3 Mar 09:50; mail has stopped: {id}\n");
+    assert!(text.contains(&tag), "{text}");
+    let of_stream = "\n    if mail stopped, the alert would come within 3 h\n";
+    assert!(text.contains(of_stream), "of the other mail it would");
+}
+
+#[test]
 fn of_what_is_not_seen_no_stop_is_promised_to_a_script() {
     let delays = |report: StatusReport| {
         let json = report.without_vain_promises().to_json(style());
