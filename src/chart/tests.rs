@@ -94,7 +94,7 @@ fn delivery_that_nobody_knows_is_no_delivery() {
     ] {
         chart.delivered = total;
         let said = caption(&chart);
-        assert!(said.contains(&format!("{} · 25 bounced", words)), "{said}");
+        assert!(said.contains(&format!("{words} · 25 bounced")), "{said}");
     }
     // All of it by an estimate is no certainty.
     let mut bar = chart.bars[10];

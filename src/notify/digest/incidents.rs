@@ -19,7 +19,7 @@ const MAX_SINGLE_LINES: usize = 5;
 
 /// Returns the open incidents but for those that a stronger one inhibits, or a stop of several streams: one problem is one.
 pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
-    let all = known(data.open.iter().collect());
+    let all = known(data.open.iter());
     let own = |incident: &&Incident| stronger_of(incident, &all).is_none();
     all.iter().copied().filter(own).collect()
 }
@@ -27,14 +27,15 @@ pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
 /// Returns the open incidents that are named, each with the one whose line names it. The parts of a stop of several streams are
 /// left out: it names them.
 fn shown(data: &Day) -> Vec<(&Incident, Option<&Incident>)> {
-    let all = known(data.open.iter().collect());
+    let all = known(data.open.iter());
     let shown = all.iter().copied().filter(|i| !is_part(i, &all));
     shown.map(|i| (i, line_of(i, &all))).collect()
 }
 
 /// Returns these without a stop of several streams of which nobody was told, where one of its streams was told alone: it is no problem
 /// beside that one.
-fn known(all: Vec<&Incident>) -> Vec<&Incident> {
+fn known<'i>(incidents: impl Iterator<Item = &'i Incident>) -> Vec<&'i Incident> {
+    let all: Vec<&Incident> = incidents.collect();
     let is_told_alone = |joint: &Incident| {
         let mut parts = all.iter().filter(|part| part.notified);
         !joint.notified && parts.any(|part| part.is_part_of(joint))
@@ -193,7 +194,7 @@ fn ended_shown(data: &Day) -> Vec<(&Transition, Option<&Incident>)> {
     }
     last.retain(|t| !data.open.iter().any(|open| open.id == t.incident.id));
     let ended = last.iter().map(|t| &t.incident);
-    let all = known(ended.chain(&data.open).collect());
+    let all = known(ended.chain(&data.open));
     last.retain(|t| all.iter().any(|known| known.id == t.incident.id));
     let shown = last.iter().filter(|t| !is_part(&t.incident, &all));
     shown.map(|t| (*t, line_of(&t.incident, &all))).collect()
