@@ -209,6 +209,7 @@ facts! {
         a_message_is_found_by_every_incident_that_it_names
         a_message_given_up_is_no_longer_due_and_is_named_once
         a_digest_is_written_once_a_period
+        a_digest_knows_when_it_was_written
         a_digest_may_be_written_again
         an_older_period_is_not_told_after_a_newer_one
         pruning_keeps_what_was_not_accepted;
