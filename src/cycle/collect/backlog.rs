@@ -26,6 +26,8 @@ pub(crate) struct StreamBacklog {
     pub bounces: Vec<Span>,
     pub messages_per_second: f64,
     bounces_per_second: f64,
+    /// Until when messages were covered; the present where none were.
+    pub covered_until: Timestamp,
 }
 
 impl StreamBacklog {
@@ -49,6 +51,7 @@ impl StreamBacklog {
             bounces,
             messages_per_second: volume.sent as f64 / seconds,
             bounces_per_second: volume.bounces as f64 / seconds,
+            covered_until: reference.until,
         }
     }
 

@@ -271,6 +271,8 @@ impl<'l, 'a> Lister<'l, 'a> {
                 let (mails, new) = self.reader.call(stream, save).await?;
                 let stats = self.reader.stats.entry(stream.clone()).or_default();
                 stats.listed += new.len() as u64;
+                let sent = new.iter().map(|index| mails[*index].sent_at);
+                stats.oldest_listed = sent.chain(stats.oldest_listed).min();
                 for index in new {
                     self.reader.candidates.offer(stream, &mails[index]);
                 }

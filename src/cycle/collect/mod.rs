@@ -37,7 +37,8 @@
 //!
 //! **Backlog.** What is unread is what the store does not cover since the first start, and again the last minutes of what it
 //! does, which Postmark's index may have had only in part (`backlog.rs`, `new_mail.rs`). How much that is can only be guessed, from
-//! the volume of the last hour.
+//! the volume of the last hour. Where these last minutes show that the index lags by more, some hours before them are listed again
+//! (`late_index.rs`).
 //!
 //! **List or count.** Listing (`lister.rs`) gives every message, 500 to a page; a window whose total reaches Postmark's cap of
 //! 10,000 is split by the rate of its newest page. Counting (`counter.rs`) asks for one message and its total: one request for up
@@ -78,6 +79,7 @@ mod candidates;
 mod counter;
 pub(crate) mod delivery_sample;
 pub(crate) mod errors;
+mod late_index;
 mod lister;
 pub(crate) mod new_mail;
 mod page;

@@ -6,6 +6,7 @@ use crate::cycle::collect::backlog::StreamBacklog;
 use crate::cycle::collect::budget::{RESERVED_FOR_SAMPLE, proportional_share};
 use crate::cycle::collect::counter::{CountOutcome, Counter, expand_to_counted_spans};
 use crate::cycle::collect::errors::ReadError;
+use crate::cycle::collect::late_index::read_what_was_listed_late;
 use crate::cycle::collect::lister::{ListOutcome, Lister};
 use crate::cycle::collect::page::PageLimit;
 use crate::cycle::collect::reader::{OVERLAP, ServerReader, StreamRead};
@@ -44,13 +45,22 @@ pub(crate) async fn read_new_mail(
             if unknown.contains(&streams[index]) {
                 continue;
             }
-            match read_stream(reader, kind, &backlogs, index, retained_since).await {
+            let read = read_stream(reader, kind, &backlogs, index, retained_since).await;
+            let retained = retained_since.filter(|_| read.is_ok() && kind == Kind::Messages);
+            match read {
                 Err(ReadError::Store(error)) => return Err(error),
                 Err(_) if reader.is_unconfirmed() => return Ok(streams.to_vec()),
                 Err(error) if !reader.has_fetched_list() && is_unknown_stream(&error) => {
                     unknown.push(streams[index].clone());
                 }
                 result => reader.errors.record(result)?,
+            }
+            if let Some(retained) = retained {
+                let bounces = backlogs.iter().map(StreamBacklog::bounce_pages).sum();
+                let spans = (since, retained);
+                let read = read_what_was_listed_late(reader, &backlogs[index], spans, bounces);
+                let read = read.await;
+                reader.errors.record_warning(read)?;
             }
         }
     }

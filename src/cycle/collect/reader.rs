@@ -57,6 +57,8 @@ enum ListSource {
 pub(crate) struct StreamReadStats {
     /// The number of messages that were listed and not known before.
     pub listed: u64,
+    /// When the oldest of these was sent.
+    pub oldest_listed: Option<Timestamp>,
     pub counted: u64,
     pub windows: u64,
     /// From the beginning of the first of these windows to the end of the last.
