@@ -167,9 +167,12 @@ pub(crate) fn stream_view(
     now: Timestamp,
 ) -> StreamView {
     let counted = history.counted_in(Span::before(now, DAY)).min(day.sent);
+    let covered_until = covered_until(history, now);
+    let is_mail_read_since = |at: &Timestamp| history.messages.until_first_hole(*at) > *at;
     StreamView {
         id: stream.clone(),
-        covered_until: covered_until(history, now),
+        covered_until,
+        bounces_unread_since: covered_until.filter(is_mail_read_since),
         sent: day.sent,
         bounced: day.bounced,
         spam_complaint: day.complaints,

@@ -344,6 +344,9 @@ pub struct BlindEvidence {
     /// Whether Postmark answered, and there was more mail than the requests of a poll can read.
     #[serde(default)]
     pub limited: bool,
+    /// Whether all mail was read, and only bounces and complaints were not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_bounces: bool,
     /// Where the token belongs, if the configuration names a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_place: Option<TokenPlace>,

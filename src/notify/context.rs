@@ -116,6 +116,9 @@ pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) ->
                 (_, true) => {
                     Some("What was read counts; the rest is unknown until a later poll reads it.")
                 }
+                _ if blind.only_bounces => Some(
+                    "Its mail is read and counted; the missed bounces are read once Postmark answers again.",
+                ),
                 (_, false) => {
                     Some("Mail may be fine; the missed hours are read once Postmark answers again.")
                 }

@@ -368,6 +368,9 @@ fn describe_blind(incident: &Incident, blind: &BlindEvidence) -> String {
             "the API token is missing or refused, hushwatch cannot see this server's mail"
         }
         _ if blind.limited => "more mail than one poll can read",
+        _ if blind.only_bounces => {
+            "hushwatch cannot read this server's bounces and complaints from Postmark"
+        }
         _ => "hushwatch cannot read this server's mail from Postmark",
     };
     problem.to_owned()

@@ -322,17 +322,12 @@ impl StreamStatus {
             }
             None => detection_delay_text(self.detection_delay),
         };
+        let bounced = self.bounced(zone);
         vec![
             format!(
-                "  {}: {} sent in the last 24 h{counted_only}, {} bounced ({}), {}, {sampled}",
+                "  {}: {} sent in the last 24 h{counted_only}, {bounced}, {sampled}",
                 day.id,
                 count(day.sent),
-                count(
-                    day.recipients
-                        .map_or(day.bounced, |_| day.recipients_bounced)
-                ),
-                percent(self.bounce_rate),
-                plural(day.spam_complaint, "complaint"),
             ),
             format!(
                 "    {covered}; last mail {}, last delivery {}",
@@ -341,6 +336,27 @@ impl StreamStatus {
             ),
             format!("    {stop}"),
         ]
+    }
+
+    /// Returns what bounced and was complained of, as far as it was read.
+    fn bounced(&self, zone: Zone) -> String {
+        let day = &self.counts;
+        let bounced = day
+            .recipients
+            .map_or(day.bounced, |_| day.recipients_bounced);
+        let complaints = plural(day.spam_complaint, "complaint");
+        match day.bounces_unread_since {
+            Some(since) => format!(
+                "bounces and complaints not read since {} (before that {} bounced, {complaints})",
+                format_time(since, zone),
+                count(bounced),
+            ),
+            None => format!(
+                "{} bounced ({}), {complaints}",
+                count(bounced),
+                percent(self.bounce_rate)
+            ),
+        }
     }
 }
 

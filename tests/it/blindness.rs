@@ -59,6 +59,26 @@ fn an_outage_of_the_api_is_blindness_and_what_it_hid_is_reported_in_one_catch_up
 }
 
 #[test]
+fn where_only_bounces_cannot_be_read_the_mail_is_not_said_to_be_unread() {
+    let mut world = world(Process::New);
+    world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
+    world.set_aside("before what is tested");
+    world
+        .shop
+        .fail(Plan::always(Fault::Status(500)).on("/bounces"));
+    world.hours("2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
+    assert_eq!(
+        world.alerts(),
+        ["🟠 WARN shop: hushwatch cannot read this server's bounces and complaints from Postmark"]
+    );
+    let status = world.run(&["status"]).report.to_string();
+    assert!(
+        status.contains("bounces and complaints not read since Tue 3 Mar 10:00"),
+        "{status}"
+    );
+}
+
+#[test]
 fn a_stop_within_an_outage_of_the_api_is_reported_with_its_length_of_now() {
     let mut world = world(Process::One);
     let stop = Span::new(at("2026-03-03T15:50:00Z"), at("2026-03-05T00:00:00Z"));

@@ -39,6 +39,8 @@ impl ReadError {
 pub(crate) struct PollErrors {
     /// What makes the poll incomplete, a line each.
     pub blocking: Vec<String>,
+    /// How many of these are of bounces. They are read after all mail.
+    pub unread_bounces: usize,
     pub warnings: Vec<String>,
     /// Those of the warnings that an earlier poll gave already, by what is stored: the log need not repeat them.
     pub known: Vec<String>,
@@ -122,6 +124,7 @@ impl PollErrors {
     /// Adds what went wrong in one step of the same poll.
     pub(crate) fn merge(&mut self, other: Self) {
         self.blocking.extend(other.blocking);
+        self.unread_bounces += other.unread_bounces;
         self.warnings.extend(other.warnings);
         self.known.extend(other.known);
         self.token_rejected |= other.token_rejected;

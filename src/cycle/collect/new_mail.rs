@@ -53,7 +53,11 @@ pub(crate) async fn read_new_mail(
                 Err(error) if !reader.has_fetched_list() && is_unknown_stream(&error) => {
                     unknown.push(streams[index].clone());
                 }
-                result => reader.errors.record(result)?,
+                result => {
+                    let is_of_bounces = result.is_err() && kind == Kind::Bounces;
+                    reader.errors.record(result)?;
+                    reader.errors.unread_bounces += usize::from(is_of_bounces);
+                }
             }
             if let Some(retained) = retained {
                 let bounces = backlogs.iter().map(StreamBacklog::bounce_pages).sum();

@@ -71,6 +71,7 @@ impl PollOutcome {
                     reason: reason.clone().unwrap_or_default(),
                     token: errors.token_rejected,
                     limited: errors.reachable && !errors.has_failure,
+                    only_bounces: errors.unread_bounces == errors.blocking.len(),
                     token_place: server.token.place(),
                 },
                 account: errors.account_error,

@@ -189,6 +189,7 @@ fn sight(since: Timestamp, cycles: u64, reason: &str, token: bool, limited: bool
         reason: reason.to_owned(),
         token,
         limited,
+        only_bounces: false,
         token_place: token.then(|| TokenPlace::Variable("POSTMARK_TOKEN_SHOP".to_owned())),
     })
 }

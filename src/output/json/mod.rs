@@ -23,6 +23,9 @@ pub struct StreamView {
     /// The instant up to which messages and bounces are covered without a hole.
     #[serde(serialize_with = "rfc3339")]
     pub covered_until: Option<Timestamp>,
+    /// That instant, where only bounces and complaints were not read since, but messages were.
+    #[serde(skip)]
+    pub bounces_unread_since: Option<Timestamp>,
     pub sent: u64,
     /// Messages with a hard or blocked bounce.
     pub bounced: u64,

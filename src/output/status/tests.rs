@@ -12,6 +12,7 @@ fn stream(id: &str, sampled: u64) -> StreamStatus {
         counts: StreamView {
             id: StreamId(id.to_owned()),
             covered_until: Some(at("2026-03-03T10:00:00Z")),
+            bounces_unread_since: None,
             sent: 1_776,
             bounced: 22,
             spam_complaint: 1,
@@ -42,6 +43,16 @@ fn stream(id: &str, sampled: u64) -> StreamStatus {
             detection_delay: None,
         }],
     }
+}
+
+#[test]
+fn bounces_that_were_not_read_are_not_told_as_none() {
+    let mut outbound = stream("outbound", 0);
+    outbound.counts.bounces_unread_since = outbound.counts.covered_until;
+    let lines = outbound.to_lines(None, false, Tz::UTC);
+    let wanted = "1,776 sent in the last 24 h (76 of them counted, not listed), bounces and complaints not read since \
+                  Tue 3 Mar 10:00 (before that 22 bounced, 1 complaint), ";
+    assert!(lines[0].contains(wanted), "{}", lines[0]);
 }
 
 /// A status with something of everything.

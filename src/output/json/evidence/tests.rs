@@ -94,6 +94,7 @@ fn all() -> Vec<Evidence> {
             reason: "no answer".to_owned(),
             token: false,
             limited: true,
+            only_bounces: false,
             token_place: None,
         }),
     ]
