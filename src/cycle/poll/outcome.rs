@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::clock::ClockSkew;
@@ -9,6 +10,9 @@ use crate::cycle::collect::errors::PollErrors;
 use crate::detect::PollHealth;
 use crate::model::{BlindEvidence, MINUTE, ServerChange, ServerName, StreamId, Timestamp};
 use crate::store::{PollRow, ServerState};
+
+/// A poll begins so much earlier after its instant than the one before did, at most.
+const MAX_EARLY: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub(crate) struct PollOutcome {
@@ -110,21 +114,22 @@ impl PollOutcome {
 }
 
 /// Returns whether an incomplete poll at `now` is of a cycle that is counted as incomplete already. A second one within a minute is:
-/// somebody tries by hand, or two processes run. Where polls are due more often, one a minute counts.
+/// somebody tries by hand, or two processes run. Where polls are due each minute or more often, one a minute counts.
 fn is_counted_already(state: &ServerState, schedule: &Schedule, now: Timestamp) -> bool {
     let counted = u32::try_from(state.incomplete_cycles).unwrap_or(u32::MAX);
     let Some(since) = state.incomplete_since.filter(|_| counted > 0) else {
         return false;
     };
-    if !is_due_within_a_minute(schedule, now) {
+    if !is_due_each_minute(schedule, now) {
         return state.last_cycle_at.is_some_and(|last| now < last + MINUTE);
     }
-    now < since + MINUTE.saturating_mul(counted)
+    now + MAX_EARLY < since + MINUTE.saturating_mul(counted)
 }
 
-/// Returns whether `schedule` has polls less than a minute apart.
-fn is_due_within_a_minute(schedule: &Schedule, now: Timestamp) -> bool {
-    schedule.instants(now - MINUTE, now + MINUTE).len() > 2
+/// Returns whether `schedule` has polls a minute apart, or less.
+fn is_due_each_minute(schedule: &Schedule, now: Timestamp) -> bool {
+    let until = now + MINUTE + Duration::from_millis(1);
+    schedule.instants(now - MINUTE, until).len() > 1
 }
 
 #[cfg(test)]
