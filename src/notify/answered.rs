@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Acknowledgement, Incident, Mute, Step, Timestamp, Transition};
+use crate::model::{Acknowledgement, Evidence, Incident, Mute, Step, Timestamp, Transition};
 use crate::notify::Message;
 use crate::notify::alert::Style;
 use crate::notify::describe::describe_open;
@@ -30,7 +30,7 @@ pub fn answered_message(
         [incident] => {
             let last = notified.last().map_or(Step::Opened, |step| step.step);
             let shown = Transition {
-                at: now,
+                at: figures_at(incident, now),
                 incident: (*incident).clone(),
                 step: match (incident.is_open(), last) {
                     (false, _) => Step::Resolved,
@@ -56,6 +56,22 @@ pub fn answered_message(
     let lines: BTreeSet<String> = muted.map(|mute| mute_line(mute, now, style)).collect();
     let with_line = |message: Message, line: &String| message.with_line(line);
     lines.iter().fold(message, with_line)
+}
+
+/// Returns the time that stands beside the figures of `incident` in a message that is written at `now`, maybe before the next judging:
+/// what counts up to an instant is that of the last one.
+fn figures_at(incident: &Incident, now: Timestamp) -> Timestamp {
+    match &incident.evidence {
+        Evidence::Silence(_)
+        | Evidence::Drop(_)
+        | Evidence::Delivery(_)
+        | Evidence::DeliveryDrop(_)
+            if incident.is_open() =>
+        {
+            now.min(incident.judged_at)
+        }
+        _ => now,
+    }
 }
 
 /// Returns what a pager reads where somebody takes care of `incident`.
@@ -95,4 +111,23 @@ pub(crate) fn acknowledged_line(open: &[&Incident], at: Timestamp, style: Style)
 /// Returns the name of a person as it is shown.
 pub(crate) fn person(name: &str) -> String {
     truncate(&clean(name), MAX_NAME_CHARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HOUR, Rule};
+    use crate::notify::samples::{STYLE, course_of};
+
+    /// From cron, an answer is read before the next judging.
+    #[test]
+    fn the_time_beside_the_figures_is_that_of_the_judging() {
+        let opened = course_of(Rule::SendSilence).step("opened").clone();
+        let judged_at = opened.incident.judged_at;
+        let text = |now| {
+            let told = std::slice::from_ref(&opened);
+            answered_message(&[&opened.incident], told, &[], now, STYLE).to_text()
+        };
+        assert_eq!(text(judged_at + HOUR), text(judged_at));
+    }
 }
