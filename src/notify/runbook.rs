@@ -19,6 +19,10 @@ pub fn next_step(incident: &Incident) -> String {
     }
 }
 
+/// What to do where some mail is sent and much is missing.
+const MISSING_MAIL: &str =
+    "Find the kind of mail that is missing, such as a job that no longer runs";
+
 /// Returns the next step for the likeliest cause, without its command and its full stop.
 pub fn advice(incident: &Incident) -> String {
     let fixed = match incident.rule {
@@ -30,6 +34,7 @@ pub fn advice(incident: &Incident) -> String {
             return format!("{put}; if the change is meant, accept the new server");
         }
         Rule::Blind => return blind_advice(incident),
+        Rule::SendSilence if is_sent_again(incident) => MISSING_MAIL,
         Rule::SendSilence if incident.tag.is_some() => {
             "Check whether the app still sends this kind of mail under this tag; a tag unused for four weeks is no longer watched"
         }
@@ -39,9 +44,7 @@ pub fn advice(incident: &Incident) -> String {
         Rule::SendSilence => {
             "Send a test mail from the app; check its queue, its Postmark token, and its log for 406 and 422"
         }
-        Rule::SendDrop => {
-            "Find the kind of mail that is missing, such as a job that no longer runs"
-        }
+        Rule::SendDrop => MISSING_MAIL,
         Rule::DeliverySilence | Rule::DeliveryDrop => match main_bounce(&incident.evidence) {
             Some(BounceClass::Hard) => {
                 "These addresses do not exist: find the list or form they came from; Postmark has suppressed them already"
@@ -168,6 +171,9 @@ fn inline_command(incident: &Incident) -> Option<String> {
     let place = place_args(incident);
     let server = shell_quoted(&incident.server.0);
     Some(match incident.rule {
+        Rule::SendSilence if is_sent_again(incident) && incident.stream.is_some() => {
+            format!("hushwatch stats {place} --by-tag --since 2d")
+        }
         Rule::SendDrop => format!("hushwatch stats {place} --by-tag --since 2d"),
         Rule::DeliverySilence | Rule::DeliveryDrop if main_bounce(&incident.evidence).is_some() => {
             let since = hours_since(incident, DAY);
@@ -202,6 +208,11 @@ fn inline_command(incident: &Incident) -> Option<String> {
         }
         Rule::Blind | Rule::AccountInactive | Rule::SendSilence | Rule::Canary => return None,
     })
+}
+
+/// Returns whether mail is sent again, though less than normal.
+fn is_sent_again(incident: &Incident) -> bool {
+    matches!(&incident.evidence, Evidence::Silence(silence) if silence.is_over_by(incident.judged_at))
 }
 
 /// Returns whether nothing of it goes on, as far as is known: a rate's window is no longer the present one, or mail is delivered again.
