@@ -331,14 +331,15 @@ fn describe_events(incident: &Incident, style: Style) -> String {
             recipients.len(),
             elide(recipients.iter().map(|r| clean(r)), MAX_ADDRESSES)
         ),
-        _ => format!(
-            "mail to the operator address {} bounced ({})",
-            clean(recipient),
-            match class {
+        (_, bounces) => {
+            let class = match class {
                 BounceClass::Soft => "temporary",
                 class => class.name(),
-            }
-        ),
+            };
+            let times = (bounces > 1).then(|| format!(" {bounces} times"));
+            let (times, address) = (times.unwrap_or_default(), clean(recipient));
+            format!("mail to the operator address {address} bounced{times} ({class})")
+        }
     }
 }
 

@@ -86,6 +86,17 @@ fn an_alert_has_at_most_six_lines_and_names_its_incident() {
 }
 
 #[test]
+fn each_bounce_of_an_operator_address_is_counted() {
+    let mut opened = course_of(Rule::OperatorBounce).step("opened").clone();
+    if let Evidence::Events { times, .. } = &mut opened.incident.evidence {
+        let first = times[0];
+        *times = vec![first, first + HOUR];
+    }
+    let title = "🔴 WAKE shop/outbound: mail to the operator address ops@example.com bounced 2 times (hard)";
+    assert_eq!(alert(&opened, STYLE).title(), title);
+}
+
+#[test]
 fn a_mute_says_of_what_until_when_by_whom_and_why() {
     insta::assert_snapshot!("mutes", mute_lines().join("\n"));
 }
