@@ -210,17 +210,23 @@ fn incident_updates<'s>(
         .collect()
 }
 
-/// Returns a step of an instant that was missed with its incident as it is now, where that is still open: nobody is told at
-/// 23:00 how long no mail had been sent at 17:00.
+/// Returns a step of an instant that was missed as it is written now: with its incident as it is, where that is still open, since nobody
+/// is told at 23:00 how long no mail had been sent at 17:00; and an end with the days of its times.
 fn as_of_now(step: &Transition, incidents: &[Incident], now: Timestamp) -> Transition {
+    if step.at >= now {
+        return step.clone();
+    }
     let is_same = |i: &&Incident| i.id == step.incident.id && i.is_open();
-    match incidents.iter().find(is_same) {
-        Some(incident) if step.at < now && step.step != Step::Resolved => Transition {
-            at: now,
-            incident: incident.clone(),
-            ..step.clone()
-        },
-        _ => step.clone(),
+    let current = incidents.iter().find(is_same);
+    let incident = match (step.step, current) {
+        (Step::Resolved, _) => &step.incident,
+        (_, Some(incident)) => incident,
+        (_, None) => return step.clone(),
+    };
+    Transition {
+        at: now,
+        incident: incident.clone(),
+        ..step.clone()
     }
 }
 

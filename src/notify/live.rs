@@ -1,7 +1,7 @@
 //! The one message of an incident that is edited after each step, where Slack can do that: how things stand, how bad they were,
 //! and the course so far. What a step says by itself is in `alert`.
 
-use crate::model::{DAY, Incident, MINUTE, Severity, Step, Timestamp, Transition};
+use crate::model::{DAY, Incident, IncidentState, MINUTE, Severity, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, footer, step_prefix};
 use crate::notify::answered::acknowledged_line;
 use crate::notify::context::{
@@ -98,11 +98,14 @@ fn course(notified: &[&Transition], at: Timestamp, style: Style) -> Option<Strin
         }
         match step.step {
             Step::Opened if steps.is_empty() => steps.push(("opened", step.at)),
-            Step::Resolved if step.incident.closed_by.is_some() => steps.push((CLOSED, step.at)),
-            Step::Escalated | Step::Resolved => steps.push((step_word(step.step), step.at)),
+            Step::Resolved if step.incident.closed_by.is_some() => {
+                steps.push((CLOSED, ended_at(step)));
+            }
+            Step::Resolved => steps.push((step_word(step.step), ended_at(step))),
+            Step::Escalated => steps.push((step_word(step.step), step.at)),
             Step::Opened | Step::Reminded => {}
         }
-        over_at = (step.step == Step::Resolved).then_some(step.at);
+        over_at = (step.step == Step::Resolved).then(|| ended_at(step));
     }
     let is_said = match steps.as_slice() {
         [_] => notified.len() == 1 && first.step == Step::Opened,
@@ -116,6 +119,14 @@ fn course(notified: &[&Transition], at: Timestamp, style: Style) -> Option<Strin
         steps.drain(1..=steps.len() - MAX_STEPS);
     }
     Some(course_line(steps.into_iter(), at, style))
+}
+
+/// Returns when an incident ended, which the end of a mute or a later cycle may tell.
+fn ended_at(step: &Transition) -> Timestamp {
+    match step.incident.state {
+        IncidentState::Resolved { at, .. } => at.min(step.at),
+        IncidentState::Open { .. } => step.at,
+    }
 }
 
 /// Returns when an incident that had ended at `ended_at` returned, as known by the next step that people were told: that it did may
@@ -275,7 +286,7 @@ fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{HOUR, IncidentState, Rule};
+    use crate::model::{HOUR, Rule};
     use crate::notify::samples::course_of;
 
     const STYLE: Style = Style {
@@ -330,6 +341,15 @@ mod tests {
             let steps = [vec![opened.clone(), over.clone()], then].concat();
             assert_eq!(course_of_steps(&steps).as_deref(), Some(course));
         }
+    }
+
+    #[test]
+    fn an_end_that_is_told_later_bears_its_own_time() {
+        let mut over = step(Step::Resolved, 2, 0);
+        over.at = over.at + HOUR * 2;
+        let steps = [step(Step::Opened, 0, 0), step(Step::Escalated, 1, 0), over];
+        let course = "Course: opened 10:00, worse 11:00, resolved 12:00.";
+        assert_eq!(course_of_steps(&steps).as_deref(), Some(course));
     }
 
     #[test]

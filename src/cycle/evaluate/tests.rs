@@ -150,6 +150,30 @@ fn after_a_stop_the_mail_that_flows_again_is_told_as_such() {
 }
 
 #[test]
+fn an_end_that_is_told_the_day_after_names_the_days_of_its_times() {
+    use Severity::Warn;
+    use Verdict::{Breach, Unresolved, Within};
+    let mut shop = Server::new();
+    let hour = |until: Timestamp| Span::new(until - HOUR, until);
+    let stop = less_and_none((Unresolved, hour(at(10, 0)), 0), (Breach, Warn, at(9, 37)));
+    let _ = shop.messages(vec![(at(10, 0), stop)]);
+    let well = |now: Timestamp| {
+        let last = now - MINUTE * 5;
+        (
+            now,
+            less_and_none((Within, hour(now), 40), (Within, Warn, last)),
+        )
+    };
+    let told = shop.messages(vec![well(at(12, 0)), well(at(34, 0))]);
+    let [end] = &told[..] else {
+        panic!("one end: {told:#?}");
+    };
+    assert!(end.starts_with("✅ RESOLVED shop/outbound: "), "{end}");
+    assert!(end.contains("(Tue 3 Mar 09:37–"), "{end}");
+    assert!(end.ends_with("· Wed 4 Mar 10:00 UTC"), "{end}");
+}
+
+#[test]
 fn what_an_outage_of_the_api_hid_is_told_with_the_figures_of_now() {
     use Severity::{Wake, Warn};
     use Verdict::{Breach, Unresolved};
