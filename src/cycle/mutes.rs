@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cycle::answers::show_unmuted;
 use crate::cycle::clock::current_instant;
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::{Context, CycleError, CycleOptions};
@@ -93,7 +94,8 @@ fn check_length(from: Timestamp, until: Timestamp) -> Result<(), CycleError> {
     Ok(())
 }
 
-/// Ends the mutes of this very scope, or all, planned ones too, and returns those that it ended.
+/// Ends the mutes of this very scope, or all, planned ones too, and returns those that it ended. The messages of incidents that somebody
+/// muted by emoji say so no longer.
 pub(crate) async fn end_mutes(
     context: &Context,
     server: Option<ServerName>,
@@ -111,6 +113,12 @@ pub(crate) async fn end_mutes(
         Ok(running)
     };
     let ended = context.store.call(end).await?;
+    let muted = ended.iter().filter_map(|mute| mute.incident.clone());
+    if let Err(error) = show_unmuted(context, muted.collect(), options).await {
+        tracing::warn!(
+            "messages in Slack may still say that they are muted, until their next step: {error}"
+        );
+    }
     // A server that is not watched any more may still be muted.
     if ended.is_empty() {
         require_known_server(context, named.as_ref()).await?;

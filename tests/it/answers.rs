@@ -382,6 +382,23 @@ fn a_person_acknowledges_by_command_too() {
 }
 
 #[test]
+fn a_mute_that_a_command_ends_is_no_longer_in_the_message() {
+    let mut world = opened(Process::New);
+    react(&world, "no_bell", BOB);
+    world.cycle(at(ANSWERED));
+    assert!(only(&world).message.plain.contains("🔕 Muted by "));
+    let later = "2026-03-03T14:00:00Z";
+    let ended = world.run(&["unmute", "--now", later]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    world.cycle(at(later));
+    let message = only(&world);
+    assert!(!message.message.plain.contains("🔕"), "{message:#?}");
+    assert_eq!((message.edits, message.replies.len()), (2, 0));
+    world.cycle(at("2026-03-03T15:00:00Z"));
+    assert_eq!(only(&world), message, "the emoji that stands mutes once");
+}
+
+#[test]
 fn one_answer_to_a_grouped_message_is_of_all_that_it_names() {
     let names = ["one", "two", "three", "four"];
     let servers =

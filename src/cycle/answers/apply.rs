@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::cycle::clock::current_instant;
 use crate::cycle::evaluate::load_log;
 use crate::cycle::incidents::lock_incident;
 use crate::cycle::lease::Leases;
 use crate::cycle::sinks::{NotifiedSteps, acknowledgement_rows, sink_rows};
 use crate::cycle::stored_message::{to_body, to_row};
-use crate::cycle::{Context, CycleError, CycleOptions};
+use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::{AnswerEffect, Change, IncidentLog};
 use crate::model::{
     Acknowledgement, Incident, Mute, ServerName, StandingAnswer, Timestamp, Transition,
@@ -93,6 +94,36 @@ pub(crate) async fn acknowledge_incident(
     let current = desk.current(id).cloned();
     desk.commit(Vec::new()).await?;
     Ok(current.filter(Incident::is_open))
+}
+
+/// Edits the messages of those of the incidents `ids` that are open: a command ended their mutes, of which they still speak.
+///
+/// # Errors
+/// Where the database fails, or another process works on it for long.
+pub(crate) async fn show_unmuted(
+    context: &Context,
+    ids: BTreeSet<String>,
+    options: CycleOptions,
+) -> Result<(), CycleError> {
+    let store = &context.store;
+    if ids.is_empty() || !context.notifier.has_threads() {
+        return Ok(());
+    }
+    let _lock = lock_database(store, &context.config.store).await?;
+    let now = current_instant(&context.config, store, options).await?;
+    let load = move |s: &mut Database| -> Result<Vec<Incident>, store::Error> {
+        let found: Result<Vec<_>, _> = ids.iter().map(|id| s.incident(id)).collect();
+        Ok(found?.into_iter().flatten().collect())
+    };
+    let mut open = store.call(load).await?;
+    open.retain(Incident::is_open);
+    let servers = open.iter().map(|incident| incident.server.clone());
+    let Some(mut desk) = Desk::open(context, servers.collect(), now).await? else {
+        return Err(CycleError::Locked(context.config.store.to_string()));
+    };
+    desk.changed = open.into_iter().map(|incident| incident.id).collect();
+    desk.commit(Vec::new()).await?;
+    Ok(())
 }
 
 /// Returns a step as sinks get it: what closes without a word in Slack, where people see who closed it, ends there too.

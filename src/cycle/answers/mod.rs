@@ -15,8 +15,8 @@ use crate::model::{DAY, MINUTE, Severity, StandingAnswer, Timestamp, Transition}
 use crate::slack::{Error, Slack};
 use crate::store::{self, AnswerableMessage, AnswersRead};
 
-pub(crate) use apply::acknowledge_incident;
 use apply::{Given, apply};
+pub(crate) use apply::{acknowledge_incident, show_unmuted};
 pub(crate) use people::People;
 
 /// The maximum number of messages whose answers are read in a minute, by all processes on one database. Slack allows more than
