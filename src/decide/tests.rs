@@ -501,6 +501,7 @@ fn silence(verdict: Verdict, last: u32) -> Finding {
             missing_burst: None,
             streams: Vec::new(),
             not_due: Vec::new(),
+            silent: Vec::new(),
         }),
         ..finding(Rule::SendSilence, verdict)
     }

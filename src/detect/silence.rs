@@ -327,6 +327,7 @@ impl Silence {
             missing_burst: overdue.map(Overdue::evidence),
             streams: Vec::new(),
             not_due: Vec::new(),
+            silent: Vec::new(),
         });
         Finding {
             tag: tag.cloned(),

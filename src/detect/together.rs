@@ -31,6 +31,8 @@ struct Member {
     stream: StreamKey,
     /// The incidents that people judged, each of this stream or of several.
     marked: Vec<String>,
+    /// The first and the last mail of each hour with mail, in order.
+    hours: Vec<Span>,
     /// Messages on each day with mail, in order; of hours far beyond the usual a part.
     days: Vec<(Timestamp, u64)>,
     rhythm: Rhythm,
@@ -70,9 +72,12 @@ impl Together {
             }
         }
         let marked = history.marked.iter().map(|marked| marked.incident.clone());
+        let hours = history.hours.iter();
+        let hours = hours.map(|hour| Span::new(hour.first_at, hour.last_at));
         self.members.push(Member {
             marked: marked.collect(),
             stream,
+            hours: hours.collect(),
             days: days(&history.hours),
             rhythm: Rhythm::new(&history.hours),
         });
@@ -100,6 +105,16 @@ impl Together {
             evidence.streams = streams;
         }
         Some(finding)
+    }
+
+    /// Returns the streams without any mail after `since`, up to `at`.
+    pub fn silent_since(&self, since: Timestamp, at: Timestamp) -> Vec<StreamKey> {
+        let is_silent = |member: &&Member| {
+            let first = member.hours.partition_point(|hour| hour.until <= since);
+            member.hours.get(first).is_none_or(|hour| hour.from > at)
+        };
+        let silent = self.members.iter().filter(is_silent);
+        silent.map(|member| member.stream.clone()).collect()
     }
 
     /// Returns those of `streams` that usually have no mail at the time of `gap`.

@@ -19,7 +19,7 @@ use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, Detector, PollHealth, Together};
 use crate::model::{
     Evidence, Finding, History, Incident, Learned, Rule, Series, ServerName, Step, StreamId,
-    StreamKey, Timestamp, Transition,
+    StreamKey, Timestamp, Transition, Verdict,
 };
 
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Evaluator {
         together: &Together,
         at: Timestamp,
     ) -> Vec<Transition> {
-        let joint = self.detector.detect_together(together, at);
+        let joint = self.detect_together(log, together, at);
         let findings = self
             .detect_streams(log, histories, at)
             .into_iter()
@@ -106,6 +106,26 @@ impl Evaluator {
             .filter_map(|finding| self.policy.rules.tune(finding))
             .collect();
         self.apply(log, findings, at)
+    }
+
+    /// Returns the finding about all streams together; where it ends their stop, it says which of them have sent nothing since.
+    fn detect_together(
+        &mut self,
+        log: &IncidentLog,
+        together: &Together,
+        at: Timestamp,
+    ) -> Option<Finding> {
+        let mut finding = self.detector.detect_together(together, at)?;
+        if let (Verdict::Within, Evidence::Silence(silence)) =
+            (finding.verdict, &mut finding.evidence)
+            && let Some(stop) = log.stop_of_several()
+            && let Some(last) = stop.last_sent
+        {
+            let stopped = |s: &StreamKey| stop.streams.contains(s) && !stop.not_due.contains(s);
+            silence.silent = together.silent_since(last, at);
+            silence.silent.retain(stopped);
+        }
+        Some(finding)
     }
 
     fn detect_streams(
@@ -162,11 +182,12 @@ impl Evaluator {
         together: &Together,
         at: Timestamp,
     ) -> Vec<Transition> {
-        let mut finding = self.detector.detect_together(together, at);
+        let mut finding = self.detect_together(log, together, at);
         if let Some(Evidence::Silence(silence)) = finding.as_mut().map(|f| &mut f.evidence) {
             let is_muted = |s: &StreamKey| self.policy.is_muted(s.server(), Rule::SendSilence, at);
             silence.streams.retain(|stream| !is_muted(stream));
             silence.not_due.retain(|stream| !is_muted(stream));
+            silence.silent.retain(|stream| !is_muted(stream));
         }
         let finding = finding.and_then(|finding| self.policy.rules.tune(finding));
         self.apply(log, finding.into_iter().collect(), at)

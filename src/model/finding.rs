@@ -269,6 +269,9 @@ pub struct SilenceEvidence {
     /// Those of them whose next mail is not due yet: of these the gap does not say that they stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_due: Vec<StreamKey>,
+    /// Those that stopped and have sent nothing yet, where mail of others is sent again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<StreamKey>,
 }
 
 /// A burst of mail, such as a newsletter or a nightly run, that did not come.

@@ -11,6 +11,7 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_headline;
 use crate::notify::delivery::{describe_delivered_again, describe_delivery_drop};
+use crate::notify::together::describe_silent;
 use crate::notify::unjudged::{describe_unjudged, is_unjudged};
 use crate::text::elide::{elide, elide_and};
 use crate::text::format::{
@@ -419,6 +420,9 @@ pub fn describe_resolved(incident: &Incident) -> String {
             count(rate.numerator),
             count(rate.denominator)
         ),
+        Evidence::Silence(silence) => {
+            format!("{phrase}{}", describe_silent(incident, silence))
+        }
         _ => phrase.to_owned(),
     }
 }

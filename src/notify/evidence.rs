@@ -186,6 +186,10 @@ fn silence_lines(silence: &SilenceEvidence, style: Style) -> Vec<String> {
         "Of these the next mail is not due yet",
         &silence.not_due,
     ))
+    .chain(streams_line(
+        "Of these nothing has been sent since",
+        &silence.silent,
+    ))
     .collect()
 }
 

@@ -6,12 +6,29 @@ use crate::text::elide::elide;
 /// The maximum number of streams that a line names.
 const MAX_STREAMS: usize = 5;
 
-/// Returns which streams stopped together, and of which that is not known yet; `None` where it is one alone.
-pub(super) fn describe_together(incident: &Incident, silence: &SilenceEvidence) -> Option<String> {
-    let name = |stream: &StreamKey| match incident.subject() {
+/// The maximum number of streams that a first line names.
+const MAX_IN_HEADLINE: usize = 3;
+
+/// Returns `, but not yet on news, alerts` of streams that stopped with others and send nothing though these do; else nothing.
+pub(super) fn describe_silent(incident: &Incident, silence: &SilenceEvidence) -> String {
+    if silence.silent.is_empty() {
+        return String::new();
+    }
+    let names = silence.silent.iter().map(|stream| name(incident, stream));
+    format!(", but not yet on {}", elide(names, MAX_IN_HEADLINE))
+}
+
+/// Returns a stream as it is called in a message about that incident.
+fn name(incident: &Incident, stream: &StreamKey) -> String {
+    match incident.subject() {
         Subject::AllServers => stream.to_string(),
         _ => stream.stream().to_string(),
-    };
+    }
+}
+
+/// Returns which streams stopped together, and of which that is not known yet; `None` where it is one alone.
+pub(super) fn describe_together(incident: &Incident, silence: &SilenceEvidence) -> Option<String> {
+    let name = |stream: &StreamKey| name(incident, stream);
     let is_due = |stream: &&StreamKey| !silence.not_due.contains(*stream);
     let (late, early): (Vec<&StreamKey>, Vec<&StreamKey>) =
         silence.streams.iter().partition(is_due);
@@ -36,6 +53,7 @@ pub(super) fn describe_together(incident: &Incident, silence: &SilenceEvidence) 
 mod tests {
     use super::*;
     use crate::model::{Evidence, Rule};
+    use crate::notify::alert::{Style, alert};
     use crate::notify::samples::course_of;
 
     #[test]
@@ -74,6 +92,26 @@ mod tests {
             panic!("{:?}", opened.evidence);
         };
         assert_eq!(describe_together(opened, alone), None);
+    }
+
+    #[test]
+    fn of_a_stream_that_stays_silent_it_is_not_said_that_it_sends_again() {
+        let mut step = course_of(Rule::SendSilence).step("resolved").clone();
+        step.incident.stream = None;
+        let Evidence::Silence(silence) = &mut step.incident.evidence else {
+            panic!("{:?}", step.incident.evidence);
+        };
+        let key = |stream: &str| StreamKey::new(&"shop".into(), &stream.into());
+        silence.streams = ["fast", "mid", "slow"].map(key).into();
+        silence.silent = ["mid", "slow"].map(key).into();
+        let style = Style {
+            zone: chrono_tz::UTC,
+            mask: true,
+        };
+        assert_eq!(
+            alert(&step, style).headline(),
+            "shop: mail is being sent again, but not yet on mid, slow"
+        );
     }
 
     #[test]

@@ -50,6 +50,7 @@ fn less_and_none(
         missing_burst: None,
         streams: Vec::new(),
         not_due: Vec::new(),
+        silent: Vec::new(),
     };
     vec![
         finding(Rule::SendDrop, less, Severity::Warn, Evidence::Drop(drop)),

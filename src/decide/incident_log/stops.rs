@@ -3,7 +3,8 @@
 use crate::decide::incident_log::{IncidentKey, IncidentLog};
 use crate::decide::{Policy, transition};
 use crate::model::{
-    Evidence, Finding, Incident, IncidentState, Rule, StreamKey, Timestamp, Verdict,
+    Evidence, Finding, Incident, IncidentState, Rule, SilenceEvidence, StreamKey, Timestamp,
+    Verdict,
 };
 
 /// What became of the stop of several streams, for one of them that is silent since no earlier.
@@ -34,6 +35,16 @@ impl StopTogether {
 }
 
 impl IncidentLog {
+    /// Returns what the open stop of several streams rests on.
+    pub fn stop_of_several(&self) -> Option<&SilenceEvidence> {
+        let mut open = self.current.iter().filter(|(_, i)| i.is_open());
+        let (_, stop) = open.find(|(key, _)| key.is_of_several())?;
+        match &stop.evidence {
+            Evidence::Silence(silence) => Some(silence),
+            _ => None,
+        }
+    }
+
     /// Leaves streams whose own stop people were told of out of the findings that several stopped together, where that is said of
     /// others: they stopped before. What ends names the streams that it was of.
     pub(super) fn leave_out_known_stops(&self, policy: &Policy, findings: &mut [Finding]) {
@@ -52,6 +63,7 @@ impl IncidentLog {
             if key.is_of_several() && silence.streams.iter().filter(|s| stays(s)).count() > 1 {
                 silence.streams.retain(stays);
                 silence.not_due.retain(stays);
+                silence.silent.retain(stays);
             }
         }
     }

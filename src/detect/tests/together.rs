@@ -127,6 +127,23 @@ fn a_stream_that_is_not_seen_leaves_it_open_whether_all_stopped() {
 }
 
 #[test]
+fn the_streams_that_stay_silent_when_others_send_again_are_known() {
+    let (mut histories, stop, until) = ten_that_stop(30);
+    let back = stop + 5 * HOUR;
+    let sent = office(58, 30, 3).into_iter().filter(|at| *at < stop);
+    histories[3] = history(sent.chain([back]), until);
+    let together = join(&histories);
+    let others: Vec<StreamKey> = (0..10).filter(|n| *n != 3).map(key).collect();
+    assert_eq!(together.silent_since(stop, back + HOUR), others);
+    assert_eq!(together.silent_since(stop, back - HOUR).len(), 10);
+    assert!(
+        !together
+            .silent_since(stop - 7 * DAY, until)
+            .contains(&key(0))
+    );
+}
+
+#[test]
 fn one_stream_and_one_that_has_nearly_all_mail_are_judged_alone() {
     let (histories, _, until) = ten_that_stop(30);
     let large = history(office(58, 600, 11), until);

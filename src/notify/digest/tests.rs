@@ -245,6 +245,7 @@ fn stop(alone: Option<usize>) -> Incident {
             missing_burst: None,
             streams: together,
             not_due: Vec::new(),
+            silent: Vec::new(),
         }),
         ..blind(0, IncidentState::Open { within_since: None })
     }

@@ -20,6 +20,7 @@ fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> E
         missing_burst: None,
         streams: Vec::new(),
         not_due: Vec::new(),
+        silent: Vec::new(),
     })
 }
 
@@ -62,6 +63,7 @@ pub(super) fn send_silence() -> Course {
                 missing_burst: None,
                 streams: Vec::new(),
                 not_due: Vec::new(),
+                silent: Vec::new(),
             }),
         ],
         over_at: [march(5, 17, 0), march(5, 17, 0)],

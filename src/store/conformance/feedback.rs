@@ -30,6 +30,7 @@ fn silence(id: &str, gap: Span) -> Incident {
             missing_burst: None,
             streams: Vec::new(),
             not_due: Vec::new(),
+            silent: Vec::new(),
         }),
         ..incident(id, Rule::SendSilence, gap.until)
     }

@@ -47,6 +47,7 @@ fn all() -> Vec<Evidence> {
             missing_burst: None,
             streams: Vec::new(),
             not_due: Vec::new(),
+            silent: Vec::new(),
         }),
         Evidence::Drop(DropEvidence {
             window: span,
