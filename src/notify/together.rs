@@ -105,7 +105,7 @@ mod tests {
         silence.streams = ["fast", "mid", "slow"].map(key).into();
         silence.silent = ["mid", "slow"].map(key).into();
         let style = Style {
-            zone: chrono_tz::UTC,
+            zone: crate::model::Zone::UTC,
             mask: true,
         };
         assert_eq!(

@@ -49,7 +49,7 @@ fn stream(id: &str, sampled: u64) -> StreamStatus {
 fn bounces_that_were_not_read_are_not_told_as_none() {
     let mut outbound = stream("outbound", 0);
     outbound.counts.bounces_unread_since = outbound.counts.covered_until;
-    let lines = outbound.to_lines(None, false, Tz::UTC);
+    let lines = outbound.to_lines(None, false, crate::model::Zone::UTC);
     let wanted = "1,776 sent in the last 24 h (76 of them counted, not listed), bounces and complaints not read since \
                   Tue 3 Mar 10:00 (before that 22 bounced, 1 complaint), ";
     assert!(lines[0].contains(wanted), "{}", lines[0]);
