@@ -230,8 +230,12 @@ impl RateEvidence {
 
     /// Returns whether so much was sent after the newest of its bounces that what goes on would have shown: a quiet night says nothing.
     pub fn would_have_shown(&self) -> bool {
-        let is_enough = |sent: u64| self.rate() * sent as f64 >= EXPECTED_IF_IT_GOES_ON;
-        self.sent_since.is_none_or(is_enough)
+        self.sent_since.is_none_or(|sent| self.shows_in(sent))
+    }
+
+    /// Returns whether so much mail, of which none bounced, says that it does not go on.
+    pub fn shows_in(&self, sent: u64) -> bool {
+        self.rate() * sent as f64 >= EXPECTED_IF_IT_GOES_ON
     }
 
     /// Returns whether its window ended so long before `at` that what goes on would have shown: a quiet hour or two are chance.

@@ -47,7 +47,10 @@ impl IncidentLog {
         let mut going_on = domains_told(&blocks.evidence);
         going_on.retain(|domain| goes_on && !told.contains(domain));
         let open = self.open_of(&IncidentKey::from_finding(rate));
-        if rate.verdict == Verdict::Within && open.is_some_and(|i| is_about_domains(i, &going_on)) {
+        let is_hidden = |open: &Incident| {
+            is_about_domains(open, &going_on) && !has_shown_its_end(open, &rate.evidence)
+        };
+        if rate.verdict == Verdict::Within && open.is_some_and(is_hidden) {
             // At night it has no mail to block.
             rate.verdict = Verdict::Unresolved;
         }
@@ -119,6 +122,16 @@ impl IncidentLog {
 
     fn open_of(&self, key: &IncidentKey) -> Option<&Incident> {
         self.current.get(key).filter(|incident| incident.is_open())
+    }
+}
+
+/// Returns whether so much was sent since the newest bounce that a rate which goes on would have shown, by what is seen of it now.
+fn has_shown_its_end(rate: &Incident, seen: &Evidence) -> bool {
+    match (&rate.evidence, seen) {
+        (Evidence::Rate(known), Evidence::Rate(seen)) => {
+            seen.sent_since.is_some_and(|sent| known.shows_in(sent))
+        }
+        _ => true,
     }
 }
 

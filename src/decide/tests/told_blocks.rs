@@ -188,3 +188,28 @@ fn what_an_ended_block_told_of_opens_no_rate() {
         ["bounce_rate reminded!"]
     );
 }
+
+#[test]
+fn a_rate_is_over_once_so_much_mail_without_a_bounce_was_sent_that_it_would_have_shown() {
+    let mut scene = Scene::new(false);
+    let org = ["example.org"];
+    let wave = vec![bounces(&org, Breach, Some(Within)), blocks(&org, Within, 0)];
+    assert_eq!(scene.at(at(0), wave), ["bounce_rate opened!"]);
+    // Four of forty: of thirty messages three would have bounced.
+    let since = |sent, hour| {
+        let mut rate = bounces(&[], Within, None);
+        if let Evidence::Rate(rate) = &mut rate.evidence {
+            rate.sent_since = Some(sent);
+        }
+        vec![rate, blocks(&org, Breach, hour)]
+    };
+    for hour in 1..5 {
+        assert_eq!(scene.at(at(hour), since(29, hour)), NOTHING, "{hour}");
+    }
+    assert_eq!(scene.at(at(5), since(40, 5)), NOTHING);
+    let over = scene.at(at(6), since(100, 6));
+    assert!(
+        over.contains(&"bounce_rate resolved!".to_owned()),
+        "{over:?}"
+    );
+}
