@@ -301,7 +301,7 @@ fn a_cron_line_writes_the_metrics_for_a_collector_of_files() {
     assert_eq!(refused.code, 1);
     assert_line(
         &refused.stderr,
-        "hushwatch: --metrics /nowhere/hushwatch.prom: entity not found; name a file in a folder that this user may write to",
+        "hushwatch: --metrics /nowhere/hushwatch.prom: no such folder; name a file in a folder that this user may write to",
     );
     world.set_aside("a first start in the middle of mail");
 }
