@@ -251,11 +251,11 @@ mod tests {
     /// A memory beside a database in `folder`, as a new process has it.
     fn outage(folder: &Path) -> Outage {
         let path = folder.join("hushwatch.db").display().to_string();
-        with_last_resort(path, Vec::new())
+        with_last_resort(&path, Vec::new())
     }
 
-    fn with_last_resort(path: String, last_resorts: Vec<PathBuf>) -> Outage {
-        let sources = Sources::of_env(&[("HUSHWATCH_STORE__PATH", &path)]);
+    fn with_last_resort(path: &str, last_resorts: Vec<PathBuf>) -> Outage {
+        let sources = Sources::of_env(&[("HUSHWATCH_STORE__PATH", path)]);
         let settings = StoreSettings {
             last_resorts,
             ..load(&sources).expect("valid").store
@@ -271,7 +271,7 @@ mod tests {
         fs::set_permissions(&shared, fs::Permissions::from_mode(0o1777)).expect("set");
         let of = |name: &str| {
             let path = scene.path().join("missing").join(name);
-            with_last_resort(path.display().to_string(), vec![shared.clone()])
+            with_last_resort(&path.display().to_string(), vec![shared.clone()])
         };
         let mark = Mark {
             at: Timestamp(1_700_000_000_000),

@@ -58,15 +58,15 @@ struct JudgedHistory<'h> {
 
 impl<'h> JudgedHistory<'h> {
     fn new(history: &'h History, at: Timestamp) -> Self {
-        Self::of(history.without_outages(at), at)
+        Self::judged(history.without_outages(at), at)
     }
 
     /// The past before `until`, which is learned from.
     fn past(history: &'h History, until: Timestamp) -> Self {
-        Self::of(history.past_without_outages(until), until)
+        Self::judged(history.past_without_outages(until), until)
     }
 
-    fn of(learned: Cow<'h, History>, at: Timestamp) -> Self {
+    fn judged(learned: Cow<'h, History>, at: Timestamp) -> Self {
         let capped = learned.longest_false_alarm(at).map(|longest| {
             let without = learned.without_false_alarms(at).into_owned();
             (without, longest.mul_f64(MAX_FALSE_ALARM_FACTOR))

@@ -167,7 +167,7 @@ fn an_hour_without_a_sample_between_hours_of_which_all_is_lost_was_not_delivered
 fn what_was_never_sampled_is_not_delivered_and_what_was_is_told_as_the_digest_tells_it() {
     let mut history = steady();
     let caption = |history: &History| {
-        let mail = MailByHour::from_histories(&[history.clone()], day());
+        let mail = MailByHour::from_histories(std::slice::from_ref(history), day());
         let subject = ChartSubject {
             server: "shop".into(),
             streams: vec!["outbound".into()],

@@ -272,7 +272,7 @@ fn mail_that_was_drawn_from_thinly_counts_for_as_much_as_there_was() {
     let delivered = day.delivered.expect("an estimate");
     assert!((120..160).contains(&delivered), "{delivered}");
     let (low, high) = day.delivered_range.expect("a range");
-    assert!(low <= 140 && 140 <= high && high < 200, "{low} to {high}");
+    assert!((low..=high).contains(&140) && high < 200, "{low} to {high}");
     // The same sample of mail that was sent evenly says what it says by itself.
     let even = |of: u32| vec![of; 24];
     let every_fifth = |_| (0..20).step_by(5).collect();

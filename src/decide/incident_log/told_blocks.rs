@@ -114,6 +114,10 @@ impl IncidentLog {
         evidence: &Evidence,
     ) -> bool {
         let open = self.open_of(key);
+        // What opened beside it without a word was told by it from the start; the few bounces of a quiet hour do not say otherwise.
+        if open.is_some_and(|open| !open.notified && open.opened_at >= rate.opened_at) {
+            return true;
+        }
         match open.map_or(evidence, |open| &open.evidence) {
             Evidence::DomainBlocks(of) => is_about_domains(rate, &of.told_domains()),
             _ => true,

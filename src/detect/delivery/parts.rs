@@ -106,7 +106,7 @@ struct Run {
 }
 
 impl Run {
-    fn join(self, next: Self) -> Self {
+    fn join(self, next: &Self) -> Self {
         Self {
             steps: self.steps.start..next.steps.end,
             sent: self.sent + next.sent,
@@ -175,7 +175,7 @@ fn join_empty(mut runs: Vec<Run>) -> Vec<Run> {
             (_, Some(_)) => empty,
         };
         let second = runs.remove(first + 1);
-        runs[first] = runs[first].clone().join(second);
+        runs[first] = runs[first].clone().join(&second);
     }
     runs
 }
@@ -210,7 +210,7 @@ mod tests {
             }));
         }
         history.sent = CumulativeCounts::from_counts(sent);
-        let length = HOUR * u32::try_from(hours.len()).unwrap();
+        let length = HOUR * u32::try_from(hours.len()).expect("few");
         (history, Span::new(START, START + length))
     }
 

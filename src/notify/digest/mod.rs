@@ -228,7 +228,7 @@ fn hints(data: &Day) -> Vec<String> {
     let servers = &data.servers;
     if servers.len() <= MAX_LISTED_SERVERS {
         let standing = || data.open.iter().chain(&data.closed);
-        let hints = servers.iter().flat_map(|s| hint_lines(s, standing()));
+        let hints = servers.iter().flat_map(|s| hint_lines(s, &standing()));
         hints.collect()
     } else {
         fleet::hint_lines(servers)

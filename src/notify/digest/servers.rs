@@ -95,7 +95,7 @@ fn stream_lines(name: &str, stream: &StreamDay, period: Span, style: Style) -> V
 /// A stream whose mail has stopped, as one of the incidents in `standing` says, is left out: open, or closed by a person.
 pub(crate) fn hint_lines<'i>(
     server: &ServerDay,
-    standing: impl Iterator<Item = &'i Incident> + Clone,
+    standing: &(impl Iterator<Item = &'i Incident> + Clone),
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let learning: Vec<&str> = server

@@ -153,7 +153,7 @@ fn of_a_server_that_cannot_be_read_no_alert_is_promised() {
     let mut of = server("client-1", 10);
     of.streams[0].unnoticed = Some(MINUTE * 90);
     let promises = |of: &ServerDay| {
-        let lines = hint_lines(of, std::iter::empty());
+        let lines = hint_lines(of, &std::iter::empty());
         lines.iter().any(|line| line.contains("if mail stopped"))
     };
     assert!(promises(&of));
