@@ -114,7 +114,9 @@ fn find_closed_folder(folder: &Path) -> Option<&Path> {
         let entered = fs::metadata(folder.join("."));
         entered.is_err_and(|why| why.kind() == ErrorKind::PermissionDenied)
     };
-    folder.ancestors().filter(is_closed).last()
+    // The last ancestor of a relative path has no name.
+    let named = folder.ancestors().filter(|of| !of.as_os_str().is_empty());
+    named.filter(is_closed).last()
 }
 
 /// What a user wants to do with a place.
