@@ -12,8 +12,8 @@ use crate::cycle::collect::page::PageLimit;
 use crate::cycle::collect::reader::{OVERLAP, ServerReader, StreamRead};
 use crate::model::{HOUR, Kind, MINUTE, Span, Timestamp};
 
-/// What was sent so long before a poll is listed by then, unless the index lags.
-const USUAL_LAG: Duration = MINUTE.saturating_mul(5);
+/// What was sent so long before a poll is listed by then, unless the index lags by more than it does on any day.
+const USUAL_LAG: Duration = MINUTE.saturating_mul(10);
 /// How far back is read again: as far as it takes few pages.
 const DEPTHS: [Duration; 3] = [
     HOUR.saturating_mul(6),
