@@ -75,35 +75,23 @@ pub(super) fn open(
     let recent = before.filter(|before| at.since(before.first_opening()) <= USUAL_PERIOD);
     let evidence = with_told(None, with_usual_of(recent, &finding.evidence));
     let mut incident = Incident {
-        id: incident_id(server, finding, at),
-        server: server.clone(),
         stream: finding.stream.clone(),
         tag: finding.tag.clone(),
-        rule: finding.rule,
-        severity: finding.severity,
-        opened_at: at,
-        first_opened_at: None,
-        state: IncidentState::Open { within_since: None },
-        judged_at: at,
         notified: false,
-        notification_deferred: false,
-        deferred_by_quiet_hours: false,
-        held_by_quiet_since: None,
-        outlasts_quiet_hours: false,
-        suppressed_until: None,
-        last_reminder_at: at,
         last_event_at: newest.max(finding.evidence.newest_event()),
         events: events_of(finding).len() as u64,
-        evidence: evidence.clone(),
-        worst: Some(evidence),
-        lost_since: finding.evidence.lost_since(),
-        problem: finding.evidence.problem(),
-        again: None,
-        recovered_at: None,
-        closed_by: None,
-        closed_as: None,
+        worst: Some(evidence.clone()),
+        lost_since: evidence.lost_since(),
+        problem: evidence.problem(),
         server_number: policy.server_number,
-        acknowledged: None,
+        ..Incident::opened(
+            incident_id(server, finding, at),
+            server.clone(),
+            finding.rule,
+            finding.severity,
+            at,
+            evidence,
+        )
     };
     let taken = notify(&mut incident, (Step::Opened, at), block, wanted);
     Some((incident, taken))
