@@ -20,6 +20,7 @@ mod missing_streams;
 mod mute;
 mod names;
 mod packed_hours;
+mod rate;
 mod rule;
 mod same_server;
 mod smtp_errors;
@@ -40,8 +41,8 @@ pub use domain_blocks::{
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use feedback::{Feedback, Judgement, MarkedTime};
 pub use finding::{
-    BlindEvidence, ChanceBreaches, DropEvidence, Evidence, Finding, MissingBurst, NewLevel,
-    RateEvidence, RateUnit, ServerChange, SilenceEvidence, TokenPlace, Verdict,
+    BlindEvidence, DropEvidence, Evidence, Finding, MissingBurst, NewLevel, ServerChange,
+    SilenceEvidence, TokenPlace, Verdict,
 };
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, HOURS_KEPT, History, HourCount,
@@ -55,6 +56,7 @@ pub use missing_streams::{MisnamedStream, MissingStreams};
 pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use packed_hours::{PackedWeeks, WEEK, WeekDigest, pack_hours, unpack_hours};
+pub use rate::{ChanceBreaches, RateEvidence, RateUnit};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use same_server::SameServer;
 pub use smtp_errors::{SmtpErrorDay, SmtpErrorEvidence};
