@@ -2,6 +2,8 @@ use super::*;
 use crate::model::{
     DropEvidence, Evidence, Finding, MINUTE, Severity, SilenceEvidence, StreamId, Verdict, Zone,
 };
+use crate::notify::grouping::group_messages;
+use crate::notify::routing::NotificationState;
 
 /// Tuesday 3 March 2026 at 00:00 UTC, and so many minutes.
 fn at(hours: u32, minutes: u32) -> Timestamp {
