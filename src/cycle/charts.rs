@@ -14,7 +14,7 @@ use crate::model::{
     Evidence, HOUR, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
 };
 use crate::notify::context::problem_span;
-use crate::notify::describe::problem_name;
+use crate::notify::phrase::problem_name;
 use crate::store::{self, Database};
 use crate::text::format::plural;
 

@@ -11,8 +11,9 @@ use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_phrase;
 use crate::notify::context::{problem_span, worst_phrase};
-use crate::notify::describe::{describe_open, problem_name};
+use crate::notify::describe::describe_open;
 use crate::notify::location::location;
+use crate::notify::phrase::problem_name;
 use crate::text::format::{format_date_time, format_duration, format_time};
 use crate::text::sanitize::clean;
 

@@ -3,8 +3,8 @@
 use crate::model::{Incident, Span};
 use crate::notify::alert::Style;
 use crate::notify::context::{problem_span, worst_phrase};
-use crate::notify::describe::problem_name;
 use crate::notify::location::location;
+use crate::notify::phrase::problem_name;
 use crate::notify::{Level, Message};
 use crate::text::format::{format_duration, plural, short_range};
 

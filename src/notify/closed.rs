@@ -6,7 +6,8 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::context::{problem_span, worst, worst_phrase};
-use crate::notify::describe::{describe, other_server, problem_name};
+use crate::notify::describe::{describe, other_server};
+use crate::notify::phrase::problem_name;
 use crate::text::format::{format_duration, short_time};
 use crate::text::sanitize::clean;
 

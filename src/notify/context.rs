@@ -2,17 +2,17 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    BounceClass, DropEvidence, Evidence, HOUR, Incident, IncidentState, MINUTE, RateEvidence, Rule,
-    Span, Subject, Timestamp,
+    DropEvidence, Evidence, HOUR, Incident, IncidentState, MINUTE, Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_lines;
 use crate::notify::delivery::{delivery_context, delivery_drop_context};
-use crate::notify::describe::{other_server, rate_counts};
+use crate::notify::describe::other_server;
 use crate::notify::drift::{
     canary_context, dns_context, domain_blocks_context, smtp_errors_context,
 };
 use crate::notify::link::message_line;
+use crate::notify::rate::{rate_context, rate_counts};
 use crate::notify::together::describe_together;
 use crate::text::elide::elide;
 use crate::text::format::{
@@ -154,62 +154,6 @@ pub(crate) fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(char::to_uppercase);
     first.into_iter().flatten().chain(chars).collect()
-}
-
-fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
-    let mut parts = Vec::new();
-    match rate.classes.as_slice() {
-        // The first line says that they are hard.
-        _ if rule == Rule::HardBounceWake => {}
-        [] => {}
-        [(class, n)] if *n == rate.numerator => {
-            parts.push(format!("All {}", class_phrase(*class)));
-        }
-        _ => parts.push(list_classes(rate)),
-    }
-    let domains: Vec<String> = rate
-        .domains
-        .iter()
-        .map(|(domain, n)| format!("{} ({})", clean(domain), count(*n)))
-        .collect();
-    match rate.domains.as_slice() {
-        [] => {}
-        [(domain, n)] if *n == rate.numerator => parts.push(format!("all at {}", clean(domain))),
-        _ => parts.push(format!("most at {}", domains.join(", "))),
-    }
-    let usual = rate
-        .usual
-        .map(|usual| format!("Usually {}.", approx_percent(usual)));
-    let found = (!parts.is_empty()).then(|| format!("{}.", capitalized(&parts.join("; "))));
-    let first: Vec<String> = usual.into_iter().chain(found).collect();
-    let mut lines = Vec::new();
-    if !first.is_empty() {
-        lines.push(first.join(" "));
-    }
-    if rate.covered < rate.window {
-        let covered = format_duration(rate.covered);
-        lines.push(format!("Only {covered} of that time could be read."));
-    }
-    lines
-}
-
-/// Returns `18 hard bounces, 4 blocked by the receiver`.
-pub(crate) fn list_classes(rate: &RateEvidence) -> String {
-    let classes = rate.classes.iter();
-    let classes = classes.map(|(class, n)| format!("{} {}", count(*n), class_phrase(*class)));
-    classes.collect::<Vec<_>>().join(", ")
-}
-
-const fn class_phrase(class: BounceClass) -> &'static str {
-    match class {
-        BounceClass::Hard => "hard bounces",
-        BounceClass::Blocked => "blocked by the receiver",
-        BounceClass::Soft => "temporary bounces",
-        BounceClass::Complaint => "spam complaints",
-        BounceClass::Api => "refused or failed to render",
-        BounceClass::Ignored => "auto-replies",
-        BounceClass::Other => "of an unknown type",
-    }
 }
 
 fn events_context(

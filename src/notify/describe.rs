@@ -1,22 +1,19 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
-use std::time::Duration;
-
 use crate::model::{
     BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
     DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, MissingStreams,
-    RateEvidence, RateUnit, Rule, SameServer, ServerChange, Span, StreamId, Subject, Suppressed,
-    Timestamp,
+    Rule, SameServer, ServerChange, StreamId, Subject, Suppressed, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_headline;
 use crate::notify::delivery::{describe_delivered_again, describe_delivery_drop};
+use crate::notify::phrase::recovery_phrase;
+use crate::notify::rate::{describe_rate, has_none_since};
 use crate::notify::together::describe_silent;
 use crate::notify::unjudged::{describe_unjudged, is_unjudged};
 use crate::text::elide::{elide, elide_and};
-use crate::text::format::{
-    approx, approx_percent, count, format_duration, plural, short_range, short_time,
-};
+use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
 use crate::text::sanitize::{clean, mask, truncate};
 
 /// The maximum number of characters of a suppression's reason that are shown.
@@ -35,10 +32,6 @@ const MAX_STREAMS: usize = 5;
 /// The maximum number of recipient domains that a line names, and of characters of each.
 const MAX_DOMAINS: usize = 3;
 const MAX_DOMAIN_CHARS: usize = 60;
-/// Of a time that was judged no later than this ago it may be said that nothing happened since.
-const MAX_UNJUDGED: Duration = Duration::from_secs(2 * 3600);
-/// What is said of a rate's window after which nothing happened.
-pub(crate) const NONE_SINCE: &str = ", none since";
 /// The maximum number of addresses that a line names.
 const MAX_ADDRESSES: usize = 3;
 
@@ -242,70 +235,6 @@ pub(crate) fn list_types(reasons: &[(String, u64)]) -> String {
     }
 }
 
-/// Returns `4 of 47 recipients bounced in the last hour (8.5%)`, or `4 of 47 recipients bounced 09:00–10:00 (8.5%), none since`.
-fn describe_rate(incident: &Incident, rate: &RateEvidence, at: Timestamp, style: Style) -> String {
-    let rule = incident.rule;
-    if let Some(until) = rate.until.filter(|_| rate.is_over_by(at)) {
-        let window = Span::before(until, rate.window);
-        let since = match has_none_since(incident, rate, at) {
-            true => NONE_SINCE,
-            false => "",
-        };
-        return format!(
-            "{} {} ({}){since}",
-            rate_counts(rule, rate),
-            short_range(window, at, style.zone),
-            approx_percent(rate.rate())
-        );
-    }
-    let window = rate_window(rate);
-    format!(
-        "{} in the last {window} ({})",
-        rate_counts(rule, rate),
-        approx_percent(rate.rate())
-    )
-}
-
-/// Returns the length of the window of a rate, after `the last`.
-pub(super) fn rate_window(rate: &RateEvidence) -> String {
-    match rate.window.as_secs() {
-        3600 => "hour".to_owned(),
-        _ => format_duration(rate.window),
-    }
-}
-
-/// Whether it is known that none bounced, or complained, for hours after the window of a rate, though enough was sent to say so.
-fn has_none_since(incident: &Incident, rate: &RateEvidence, at: Timestamp) -> bool {
-    let (last, until) = (incident.last_event_at, rate.until);
-    let is_newest = last.is_some_and(|last| until.is_some_and(|until| last <= until));
-    let was_judged = rate.is_long_over_by(incident.judged_at) && rate.would_have_shown();
-    was_judged && is_newest && at.since(incident.judged_at) <= MAX_UNJUDGED
-}
-
-/// Returns `4 of 47 recipients bounced`.
-pub(crate) fn rate_counts(rule: Rule, rate: &RateEvidence) -> String {
-    let happened = match (rule, rate.unit) {
-        (Rule::SpamRate, RateUnit::Messages) => "were reported as spam",
-        (Rule::SpamRate, _) => "reported mail as spam",
-        (Rule::HardBounceWake, _) => "hard-bounced",
-        _ => "bounced",
-    };
-    format!(
-        "{} of {} {happened}",
-        count(rate.numerator),
-        rate_denominator(rate)
-    )
-}
-
-/// Returns `47 recipients`, or `about 47 recipients`.
-pub(crate) fn rate_denominator(rate: &RateEvidence) -> String {
-    match rate.unit {
-        RateUnit::Messages => plural(rate.denominator, "message"),
-        RateUnit::Recipients => plural(rate.denominator, "recipient"),
-        RateUnit::EstimatedRecipients => format!("about {}", plural(rate.denominator, "recipient")),
-    }
-}
-
 fn describe_events(incident: &Incident, style: Style) -> String {
     let Evidence::Events {
         recipient,
@@ -424,74 +353,5 @@ pub fn describe_resolved(incident: &Incident) -> String {
             format!("{phrase}{}", describe_silent(incident, silence))
         }
         _ => phrase.to_owned(),
-    }
-}
-
-/// Returns what is back to normal once the rule holds again; for a rate the new rate follows after "to".
-pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Blind => "hushwatch can read its mail again",
-        Rule::AccountInactive => "Postmark serves the account again",
-        Rule::ServerChanged => "its token belongs to its own Postmark server again",
-        Rule::SendSilence => "mail is being sent again",
-        Rule::SendDrop => "sending is back to normal",
-        Rule::DeliverySilence => "mail is being delivered again",
-        Rule::DeliveryDrop => "mail is delivered as usual again",
-        Rule::SpamComplaintExternal => "no further complaint for a day",
-        Rule::OperatorBounce => "no further bounce for a day",
-        Rule::SuppressedAddress => "Postmark sends to the operator's addresses again",
-        Rule::Canary => "its test mail is delivered again",
-        Rule::SmtpErrors => "Postmark no longer refuses its SMTP mail",
-        Rule::DomainBlocks => "recipient domains block no more mail than usual",
-        Rule::DnsDrift => "its mail records are good again",
-        Rule::BounceRate => "bounce rate is back",
-        Rule::SpamRate => "spam complaint rate is back",
-        Rule::HardBounceWake => "hard bounce rate is back",
-    }
-}
-
-/// Returns the problem that a rule watches for, as a noun.
-pub(crate) const fn problem_name(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Blind => "mail not read",
-        Rule::AccountInactive => "account not active",
-        Rule::ServerChanged => "token of another server",
-        Rule::SendSilence => "no mail sent",
-        Rule::SendDrop => "too little mail sent",
-        Rule::DeliverySilence => "mail not delivered",
-        Rule::DeliveryDrop => "too little mail delivered",
-        Rule::SpamComplaintExternal => "spam complaint",
-        Rule::OperatorBounce => "bounced operator address",
-        Rule::SuppressedAddress => "suppressed operator address",
-        Rule::Canary => "test mail not delivered",
-        Rule::SmtpErrors => "SMTP mail refused",
-        Rule::DomainBlocks => "blocked by a recipient domain",
-        Rule::DnsDrift => "broken mail records",
-        Rule::BounceRate => "high bounce rate",
-        Rule::SpamRate => "high spam complaint rate",
-        Rule::HardBounceWake => "high hard bounce rate",
-    }
-}
-
-/// Returns the problem of several places at once, after their number: `6 streams: no mail sent`.
-pub(crate) const fn group_phrase(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Blind => "hushwatch cannot read their mail from Postmark",
-        Rule::AccountInactive => "Postmark refuses requests, the account is not active",
-        Rule::ServerChanged => "their tokens belong to other Postmark servers",
-        Rule::SendSilence => "no mail sent",
-        Rule::SendDrop => "much less mail sent than normal",
-        Rule::DeliverySilence => "mail is not delivered",
-        Rule::DeliveryDrop => "much less mail delivered than normal",
-        Rule::SpamComplaintExternal => "spam complaints from outside",
-        Rule::OperatorBounce => "mail to operator addresses bounced",
-        Rule::SuppressedAddress => "Postmark no longer sends to operator addresses",
-        Rule::Canary => "test mail is not delivered",
-        Rule::SmtpErrors => "Postmark refuses mail sent by SMTP",
-        Rule::DomainBlocks => "recipient domains block their mail",
-        Rule::DnsDrift => "DNS records of their mail are broken",
-        Rule::BounceRate => "bounce rate is high",
-        Rule::SpamRate => "spam complaint rate is high",
-        Rule::HardBounceWake => "hard bounce rate is high",
     }
 }

@@ -6,9 +6,10 @@ use crate::model::{
     RateEvidence, RateUnit, Rule, SilenceEvidence, SmtpErrorEvidence, StreamKey,
 };
 use crate::notify::alert::Style;
-use crate::notify::context::{list_classes, split_remedy};
-use crate::notify::describe::{list_types, other_server, rate_denominator};
+use crate::notify::context::split_remedy;
+use crate::notify::describe::{list_types, other_server};
 use crate::notify::link::message_line;
+use crate::notify::rate::{list_classes, rate_denominator};
 use crate::text::format::{
     approx, count, format_duration, format_range, format_time, format_time_or_never, percent,
     plural,

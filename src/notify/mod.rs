@@ -1,7 +1,7 @@
 //! What people are told: messages as lines of text without markup, which Slack and the terminal each show in their own way.
 //!
-//! The words of a rule are in three places, each a match with an arm per rule: `describe` (what is wrong, what is back to
-//! normal), `runbook` (what to do) and, where its evidence is of a new kind, `context` and `evidence` (the numbers in an
+//! The words of a rule are in four places, each a match with an arm per rule: `describe` (what is wrong), `phrase` (its name, and
+//! what is back to normal), `runbook` (what to do) and, where its evidence is of a new kind, `context` and `evidence` (the numbers in an
 //! alert and in `explain`). `samples` shows each rule in `docs/messages.md`.
 
 pub mod alert;
@@ -26,6 +26,8 @@ pub mod misnamed;
 pub mod mute;
 pub mod mute_ended;
 pub mod notice;
+pub(crate) mod phrase;
+mod rate;
 pub mod routing;
 pub mod runbook;
 pub mod telling;

@@ -1,7 +1,8 @@
 //! Why a rate is over that nothing shows to be back to normal.
 
 use crate::model::{Incident, RateEvidence, Rule};
-use crate::notify::describe::{rate_window, recovery_phrase};
+use crate::notify::phrase::recovery_phrase;
+use crate::notify::rate::rate_window;
 use crate::text::format::{approx_percent, count};
 
 /// Returns whether a rate that is over is not within bounds by what was sent: it is above its threshold, or of too little mail to

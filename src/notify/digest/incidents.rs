@@ -8,9 +8,11 @@ use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_course;
 use crate::notify::context::{joint_problem_span, problem_span, worst_phrase};
-use crate::notify::describe::{NONE_SINCE, describe_open_at, problem_name};
+use crate::notify::describe::describe_open_at;
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
+use crate::notify::phrase::problem_name;
+use crate::notify::rate::NONE_SINCE;
 use crate::text::elide::elide;
 use crate::text::format::{plural, short_range, short_time};
 
