@@ -87,6 +87,9 @@ const QUIET_HOURS: Duration = HOUR.saturating_mul(4);
 /// Where so many would have bounced, to have none is no chance: e⁻³ is 5%.
 const EXPECTED_IF_IT_GOES_ON: f64 = 3.0;
 
+/// One domain has no mail at night, when the others do: what would show in all mail shows there after so many times as much.
+const MAIL_PER_DOMAIN_MAIL: u64 = 4;
+
 impl RateEvidence {
     /// The share; zero of nothing is zero.
     pub fn rate(&self) -> f64 {
@@ -128,8 +131,20 @@ impl RateEvidence {
     }
 
     /// Returns whether so much mail, of which none bounced, says that it does not go on.
-    pub fn shows_in(&self, sent: u64) -> bool {
+    fn shows_in(&self, sent: u64) -> bool {
         self.rate() * sent as f64 >= EXPECTED_IF_IT_GOES_ON
+    }
+
+    /// Returns whether it has shown its end by what is `seen` later: so much was sent since the newest bounce that what goes on would
+    /// have shown, at the one domain where most of it was as well.
+    pub fn has_shown_its_end(&self, seen: &Self) -> bool {
+        let most = self.domains.first().map_or(0, |(_, bounced)| *bounced);
+        let share = match 2 * most > self.numerator {
+            true => MAIL_PER_DOMAIN_MAIL,
+            false => 1,
+        };
+        let sent = seen.sent_since;
+        sent.is_some_and(|sent| self.shows_in(sent / share))
     }
 
     /// Returns whether its window ended so long before `at` that what goes on would have shown: a quiet hour or two are chance.

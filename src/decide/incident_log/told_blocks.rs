@@ -47,9 +47,11 @@ impl IncidentLog {
         let mut going_on = domains_told(&blocks.evidence);
         going_on.retain(|domain| goes_on && !told.contains(domain));
         let open = self.open_of(&IncidentKey::from_finding(rate));
-        let is_hidden = |open: &Incident| {
-            is_about_domains(open, &going_on) && !has_shown_its_end(open, &rate.evidence)
+        let has_ended = |open: &Incident| match (&open.evidence, &rate.evidence) {
+            (Evidence::Rate(known), Evidence::Rate(seen)) => known.has_shown_its_end(seen),
+            _ => true,
         };
+        let is_hidden = |open: &Incident| is_about_domains(open, &going_on) && !has_ended(open);
         if rate.verdict == Verdict::Within && open.is_some_and(is_hidden) {
             // At night it has no mail to block.
             rate.verdict = Verdict::Unresolved;
@@ -127,18 +129,6 @@ impl IncidentLog {
     fn open_of(&self, key: &IncidentKey) -> Option<&Incident> {
         self.current.get(key).filter(|incident| incident.is_open())
     }
-}
-
-/// Returns whether so much was sent since the newest bounce that a rate which goes on would have shown, by what is seen of it now. One
-/// domain has no mail at night, when the others do: there it takes four times as much.
-fn has_shown_its_end(rate: &Incident, seen: &Evidence) -> bool {
-    let (Evidence::Rate(known), Evidence::Rate(seen)) = (&rate.evidence, seen) else {
-        return true;
-    };
-    let most = known.domains.first().map_or(0, |(_, bounced)| *bounced);
-    let share = if 2 * most > known.numerator { 4 } else { 1 };
-    seen.sent_since
-        .is_some_and(|sent| known.shows_in(sent / share))
 }
 
 /// Returns whether an incident of `domain_blocks` that ended explains a rate by itself.
