@@ -51,8 +51,9 @@ pub(crate) fn judge_readiness<'n>(
     let untold = watched.iter().copied();
     let untold = untold.filter(|name| !sight.is_reported(name));
     let (missed, muted_unseen): (Vec<&ServerName>, Vec<&ServerName>) = untold
-        .filter(|name| sight.is_incomplete(name) && sight.is_seen_or_reported(name))
-        .partition(|name| sight.states.get(*name).is_some_and(|of| sight.is_seen(of)));
+        .filter(|name| sight.is_seen_or_reported(name))
+        .filter(|name| sight.is_incomplete(name) || !sight.is_seen(name))
+        .partition(|name| sight.is_seen(name));
     let unseen = watched.iter().copied();
     let unseen = unseen.filter(|name| !sight.is_seen_or_reported(name));
     let unseen = unseen.map(|name| UnseenServer {
@@ -86,10 +87,17 @@ pub(crate) struct Sight<'a> {
 
 impl Sight<'_> {
     fn is_seen_or_reported(&self, name: &ServerName) -> bool {
-        let state = self.states.get(name);
         let mutes = |mute: &Mute| mute.runs_at(self.now) && mute.covers(name, Rule::Blind);
-        let is_muted = self.mutes.iter().any(mutes);
-        is_muted || self.is_reported(name) || state.is_some_and(|state| self.is_seen(state))
+        let is_muted = || self.mutes.iter().any(mutes);
+        self.is_seen(name) || (self.polls() && (is_muted() || self.is_reported(name)))
+    }
+
+    /// Whether any server is polled: where none is, that is not what a mute hides, nor what people were told.
+    fn polls(&self) -> bool {
+        let last = self.states.values().filter_map(|state| state.last_cycle_at);
+        let longest = self.config.postmark.longest_poll();
+        let is_recent = |at| !is_overdue(&self.config.schedule, at, longest, self.now);
+        last.max().is_some_and(is_recent)
     }
 
     fn is_incomplete(&self, name: &ServerName) -> bool {
@@ -102,7 +110,10 @@ impl Sight<'_> {
         self.open.iter().any(|i| is_blindness_report(i, name, mode))
     }
 
-    fn is_seen(&self, state: &ServerState) -> bool {
+    fn is_seen(&self, name: &ServerName) -> bool {
+        let Some(state) = self.states.get(name) else {
+            return false;
+        };
         // A server that joins others has the time of two polls, like any other; before the first of all, nothing is known.
         let mut others = self.states.values();
         let has_history = others.any(|state| state.last_complete_at.is_some());
@@ -117,7 +128,12 @@ impl Sight<'_> {
 }
 
 /// Whether two polls were due since `seen_at`, and the second has had the time that a cycle may take.
-fn is_overdue(schedule: &Schedule, seen_at: Timestamp, longest: Duration, now: Timestamp) -> bool {
+pub(crate) fn is_overdue(
+    schedule: &Schedule,
+    seen_at: Timestamp,
+    longest: Duration,
+    now: Timestamp,
+) -> bool {
     let second = schedule.next(seen_at).and_then(|next| schedule.next(next));
     second.is_some_and(|due| due + longest < now)
 }
@@ -125,9 +141,68 @@ fn is_overdue(schedule: &Schedule, seen_at: Timestamp, longest: Duration, now: T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Sources, load};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).expect("valid")
+    }
+
+    /// The readiness at `now` of two servers of which everything is muted, by when each was polled, and when it was read.
+    fn muted(polls: [[&str; 2]; 2], now: &str) -> Readiness {
+        let (_folder, sources) = Sources::of_file("", &[]);
+        let config = load(&sources).expect("a valid configuration");
+        let now = at(now);
+        let mute = Mute {
+            id: 1,
+            server: None,
+            rule: None,
+            incident: None,
+            from: at("2026-03-01T00:00:00Z"),
+            until: at("2026-04-01T00:00:00Z"),
+            reason: "moving".to_owned(),
+            by: "ops".to_owned(),
+            planned: false,
+        };
+        let names: [ServerName; 2] = ["shop".into(), "blog".into()];
+        let state = |[polled, read]: [&str; 2]| ServerState {
+            first_start_at: at("2026-03-01T00:00:00Z"),
+            last_cycle_at: Some(at(polled)),
+            last_complete_at: Some(at(read)),
+            incomplete_since: (polled != read).then(|| at(polled)),
+            incomplete_cycles: u64::from(polled != read),
+            reason: None,
+        };
+        let states = names.iter().cloned().zip(polls.map(state)).collect();
+        let sight = Sight {
+            config: &config,
+            states: &states,
+            open: &[],
+            mutes: &[mute],
+            now,
+        };
+        judge_readiness(&sight, names.iter(), None)
+    }
+
+    #[test]
+    fn a_mute_hides_a_server_that_cannot_be_read_and_not_that_none_is_polled() {
+        let (nine, ten) = ("2026-03-03T09:00:00Z", "2026-03-03T10:00:00Z");
+        let all = muted([[ten; 2], [ten; 2]], "2026-03-03T10:10:00Z");
+        assert_eq!(all, Readiness::default(), "every server is read");
+        let failed = muted(
+            [[ten; 2], [ten, "2026-03-03T05:00:00Z"]],
+            "2026-03-03T10:10:00Z",
+        );
+        assert!(failed.is_ready());
+        assert_eq!(failed.muted_unseen, 1, "{failed:?}");
+        // Others were polled, and it was not.
+        let six = "2026-03-03T06:00:00Z";
+        let left_out = muted([[ten; 2], [six; 2]], "2026-03-03T10:10:00Z");
+        assert!(left_out.is_ready());
+        assert_eq!(left_out.muted_unseen, 1, "{left_out:?}");
+        // Nobody polls.
+        let stopped = muted([[ten; 2], [ten, nine]], "2026-03-06T10:10:00Z");
+        assert!(!stopped.is_ready(), "{stopped:?}");
+        assert_eq!(stopped.unseen.len(), 2, "{stopped:?}");
     }
 
     #[test]

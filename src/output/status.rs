@@ -177,7 +177,7 @@ impl StatusReport {
             for stream in server.streams() {
                 let stop = self.stop_text(server, stream, style);
                 let is_promised = stop.is_none() && !server.is_unseen();
-                lines.extend(stream.to_lines(stop, server.is_unseen(), zone));
+                lines.extend(stream.to_lines(stop, server, zone));
                 let standing = || self.open.iter().chain(&self.closed);
                 lines.extend(stream.tags.iter().map(|tag| {
                     let mut standing = standing();
@@ -296,8 +296,8 @@ impl ServerStatus {
 }
 
 impl StreamStatus {
-    /// `stopped` says that its mail has stopped; of such a stream, and of a server that is not seen, nothing is promised.
-    fn to_lines(&self, stopped: Option<String>, is_unseen: bool, zone: Zone) -> Vec<String> {
+    /// `stopped` says that its mail has stopped; of such a stream, and of a `server` that is not seen, nothing is promised.
+    fn to_lines(&self, stopped: Option<String>, server: &ServerStatus, zone: Zone) -> Vec<String> {
         let day = &self.counts;
         let covered = match day.covered_until {
             Some(at) => format!("covered up to {}", format_time(at, zone)),
@@ -310,7 +310,7 @@ impl StreamStatus {
         let sampled = sampled::sampled(day);
         let stop = match stopped {
             Some(stopped) => stopped,
-            None if is_unseen => {
+            None if server.is_unseen() => {
                 "nobody would hear of a stop before the server is read again".to_owned()
             }
             None if self.last_sent.is_none() => "no mail was ever seen on it".to_owned(),
@@ -325,9 +325,10 @@ impl StreamStatus {
         let bounced = self.bounced(zone);
         vec![
             format!(
-                "  {}: {} sent in the last 24 h{counted_only}, {bounced}, {sampled}",
+                "  {}: {} sent in {}{counted_only}, {bounced}, {sampled}",
                 day.id,
                 count(day.sent),
+                self.day_text(server),
             ),
             format!(
                 "    {covered}; last mail {}, last delivery {}",
@@ -336,6 +337,18 @@ impl StreamStatus {
             ),
             format!("    {stop}"),
         ]
+    }
+
+    /// Returns what the figures are of: not of the present where none is known, and of what was read.
+    fn day_text(&self, server: &ServerStatus) -> &'static str {
+        let is_only_mail_read = self.counts.bounces_unread_since.is_some();
+        let is_whole = is_only_mail_read || self.counts.covered_until >= server.last_polled_at;
+        match (server.is_overdue, is_whole) {
+            (false, true) => "the last 24 h",
+            (false, false) => "what was read of the last 24 h",
+            (true, true) => "the 24 h before the last cycle",
+            (true, false) => "what was read of the 24 h before the last cycle",
+        }
     }
 
     /// Returns what bounced and was complained of, as far as it was read.

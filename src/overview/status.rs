@@ -10,7 +10,7 @@ use crate::cycle::digest::uncounted;
 use crate::cycle::poll::missing_streams::find_missing_streams;
 use crate::cycle::poll::same_server::find_same_servers;
 use crate::cycle::poll::servers::watched_servers;
-use crate::cycle::readiness::{Sight, judge_readiness};
+use crate::cycle::readiness::{Sight, is_overdue, judge_readiness};
 use crate::cycle::report::stream_view;
 use crate::cycle::stats::{StreamStats, budget_series, digest_entry, read_with_week_before};
 use crate::detect::Silence;
@@ -120,23 +120,28 @@ impl Present {
         Self { states, ..self }
     }
 
-    pub(super) fn state(&self, server: &ServerName) -> Option<&ServerState> {
+    pub(crate) fn state(&self, server: &ServerName) -> Option<&ServerState> {
         self.states.get(server)
     }
 
-    /// Whether no poll of a server was made that was due since its last one, though others were polled: of one that the account
-    /// lists that cannot be asked, or that another process left alone. Where monitoring is switched off, nothing is known of any.
+    /// Whether a poll of a server was due since its last one that was not made, though others were polled: of one that the account
+    /// lists that cannot be asked, or that another process left alone; or two were, where none is polled. Where monitoring is
+    /// switched off, nothing is known of any.
     pub(crate) fn is_overdue(&self, config: &Config, server: &ServerName) -> bool {
         let polled_at = self.state(server).and_then(|state| state.last_cycle_at);
         if !config.enabled {
             return polled_at.is_some();
         }
-        let due = polled_at.and_then(|at| config.schedule.next(at));
-        let Some((due, last)) = due.zip(self.last_cycle_at()) else {
+        let Some(polled_at) = polled_at else {
             return false;
         };
-        // While a cycle runs, some of its polls are still to come.
-        due <= last && due + config.postmark.longest_poll() < self.now
+        let (schedule, longest) = (&config.schedule, config.postmark.longest_poll());
+        let is_left_out = |due: Timestamp| {
+            // While a cycle runs, some of its polls are still to come.
+            Some(due) <= self.last_cycle_at() && due + longest < self.now
+        };
+        schedule.next(polled_at).is_some_and(is_left_out)
+            || is_overdue(schedule, polled_at, longest, self.now)
     }
 
     /// Returns when the next poll is; `None` where none is to come.
@@ -146,7 +151,7 @@ impl Present {
     }
 
     /// Returns when the last cycle was; `None` before the first.
-    pub(super) fn last_cycle_at(&self) -> Option<Timestamp> {
+    pub(crate) fn last_cycle_at(&self) -> Option<Timestamp> {
         last_cycle(&self.states)
     }
 

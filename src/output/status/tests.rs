@@ -49,10 +49,29 @@ fn stream(id: &str, sampled: u64) -> StreamStatus {
 fn bounces_that_were_not_read_are_not_told_as_none() {
     let mut outbound = stream("outbound", 0);
     outbound.counts.bounces_unread_since = outbound.counts.covered_until;
-    let lines = outbound.to_lines(None, false, crate::model::Zone::UTC);
+    let lines = outbound.to_lines(None, &report().servers[0], crate::model::Zone::UTC);
     let wanted = "1,776 sent in the last 24 h (76 of them counted, not listed), bounces and complaints not read since \
                   Tue 3 Mar 10:00 (before that 22 bounced, 1 complaint), ";
     assert!(lines[0].contains(wanted), "{}", lines[0]);
+}
+
+#[test]
+fn figures_of_a_day_that_was_read_in_part_are_those_of_that_part() {
+    let mut server = report().servers.remove(0);
+    let mut outbound = stream("outbound", 47);
+    let said = |outbound: &StreamStatus, server: &ServerStatus| {
+        let lines = outbound.to_lines(None, server, crate::model::Zone::UTC);
+        lines[0].contains(" 1,776 sent in what was read of the last 24 h (")
+    };
+    server.last_polled_at = outbound.counts.covered_until;
+    assert!(!said(&outbound, &server));
+    server.last_polled_at = Some(at("2026-03-03T12:00:00Z"));
+    assert!(said(&outbound, &server));
+    outbound.counts.bounces_unread_since = outbound.counts.covered_until;
+    assert!(!said(&outbound, &server), "all mail was read");
+    outbound.counts.bounces_unread_since = None;
+    outbound.counts.covered_until = None;
+    assert!(said(&outbound, &server));
 }
 
 /// A status with something of everything.
@@ -283,6 +302,8 @@ fn a_server_that_was_not_polled_again_keeps_not_its_last_words() {
         "shop: NOT POLLED since Tue 3 Mar 08:00: nothing is known of it since then"
     );
     let text = report.to_text("hushwatch.db", style());
+    let figures = "\n  outbound: 1,776 sent in the 24 h before the last cycle (76 of them";
+    assert!(text.contains(figures), "{text}");
     let tag = "\n    tag \"password-reset\": last mail Tue 3 Mar 09:50\n";
     assert!(text.contains(tag), "{text}");
 }
