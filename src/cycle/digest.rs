@@ -6,7 +6,7 @@ use crate::cycle::charts::DrawnDay;
 use crate::cycle::clock::cycle_instant;
 use crate::cycle::closed::closed_incidents;
 use crate::cycle::deliver::{Trigger, deliver};
-use crate::cycle::poll::missing_streams::{load_misnamed_streams, load_missing_streams};
+use crate::cycle::poll::missing_streams::load_unlisted_streams;
 use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
@@ -144,12 +144,13 @@ async fn build_digest(
     now: Timestamp,
 ) -> Result<BuiltDigest, store::Error> {
     let (config, store) = (&context.config, &context.store);
+    let (missing_streams, misnamed_streams) = load_unlisted_streams(config, store).await?;
     let mut data = Day {
         missed: missed_periods(config, period, last),
         mutes: store.call(move |s| s.mutes(now)).await?,
         same_servers: load_same_servers(config, store).await?,
-        missing_streams: load_missing_streams(config, store).await?,
-        misnamed_streams: load_misnamed_streams(config, store).await?,
+        missing_streams,
+        misnamed_streams,
         closed: store
             .call(|s| {
                 let states = s.server_states()?;

@@ -4,7 +4,7 @@ use chrono::{NaiveTime, Weekday};
 
 use crate::config::{ConfigWarning, Mode, ServerConfig};
 use crate::cycle::Context;
-use crate::cycle::poll::missing_streams::{load_misnamed_streams, load_missing_streams};
+use crate::cycle::poll::missing_streams::load_unlisted_streams;
 use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::to_row;
@@ -58,11 +58,12 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
     let mutes = store.call(move |s| s.mutes(now)).await?;
     let series = budget_series(config, store).await?;
     let next_digest = next_time(now, config.time_zone, config.digest_at, |_| true);
+    let (missing_streams, misnamed_streams) = load_unlisted_streams(config, store).await?;
     let mut data = Hello {
         digest_at: next_digest,
         same_servers: load_same_servers(config, store).await?,
-        missing_streams: load_missing_streams(config, store).await?,
-        misnamed_streams: load_misnamed_streams(config, store).await?,
+        missing_streams,
+        misnamed_streams,
         ..Hello::default()
     };
     let mut day = Day::default();
@@ -78,7 +79,7 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
             ))
         };
         let (state, open, identity, losses) = store.call(load).await?;
-        let is_read = state.last_complete_at.is_some() && state.incomplete_since.is_none();
+        let is_read = is_read(&state);
         if !is_read && !is_reported(&server.name, &open, &mutes, config.mode) {
             return Ok(None);
         }
@@ -132,6 +133,11 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
     Ok(is_anything_read.then_some(data))
 }
 
+/// Whether the last poll of a server read everything.
+const fn is_read(state: &ServerState) -> bool {
+    state.last_complete_at.is_some() && state.incomplete_since.is_none()
+}
+
 /// Whether people know that a server cannot be seen, or asked not to hear of it.
 fn is_reported(name: &ServerName, open: &[Incident], mutes: &[Mute], mode: Mode) -> bool {
     let is_muted = mutes.iter().any(|mute| mute.covers(name, Rule::Blind));
@@ -180,6 +186,9 @@ impl StreamReader<'_> {
         let now = self.now;
         if history.hours.is_empty() {
             return Stop::NoMail;
+        }
+        if !is_read(self.state) {
+            return Stop::Unread;
         }
         if !rules.is_enabled(Rule::SendSilence) {
             return Stop::Off;

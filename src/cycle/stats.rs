@@ -13,8 +13,8 @@ use crate::detect::{
 };
 use crate::evaluate::known_losses;
 use crate::model::{
-    BounceClass, DAY, HOUR, History, Incident, Rule, Rules, SampleOutcome, ServerName, Span,
-    StreamId, StreamKey, Timestamp, UsualDelivery,
+    BounceClass, DAY, HOUR, History, Incident, MINUTE, Rule, Rules, SampleOutcome, ServerName,
+    Span, StreamId, StreamKey, Timestamp, UsualDelivery,
 };
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Database, Store};
@@ -296,6 +296,8 @@ pub(crate) fn digest_entry(
     let silence = Silence::for_stream(history, period.until, rules, series);
     let is_judged = rules.is_enabled(Rule::SendSilence);
     let learning = is_judged && silence.is_learning(history, period.until);
+    // Of what cannot be read nothing is promised.
+    let is_read = history.messages.covers(Span::before(period.until, MINUTE));
     let unnoticed = || silence.worst_detection_delay(history, period.until);
     let rate = &rules.bounce_rate;
     let is_exceeded = bounce_rate > rate.threshold
@@ -337,7 +339,9 @@ pub(crate) fn digest_entry(
         bounces_unread: without_bounces.collect(),
         // A stream that never had mail has no silence to learn.
         learning: learning && !history.hours.is_empty(),
-        unnoticed: (is_judged && !learning).then(unnoticed).flatten(),
+        unnoticed: (is_judged && !learning && is_read)
+            .then(unnoticed)
+            .flatten(),
     }
 }
 

@@ -93,6 +93,8 @@ pub enum Stop {
     Off,
     /// There was no mail that could stop.
     NoMail,
+    /// Its server cannot be read, as is said of it.
+    Unread,
 }
 
 /// Returns the first message, written at `now`.

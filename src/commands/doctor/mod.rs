@@ -35,8 +35,9 @@ pub use args::DoctorArgs;
 #[cfg(test)]
 use check::Outcome;
 use check::{Check, Diagnosis};
+use rules::Unheard;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,7 @@ use crate::commands::stdout::{message_writer, print};
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ConfigProblem, DoctorSettings, ServerConfig};
 use crate::cycle::{Context, Notifier, SetupError};
-use crate::model::{Timestamp, Zone};
+use crate::model::{ServerName, Timestamp, Zone};
 use crate::text::format::time_of_year;
 use crate::text::sanitize::json_line;
 
@@ -110,7 +111,7 @@ async fn diagnose(
     checks.extend(database.checks);
     checks.extend(schedule::checks(&app, at));
     match database.is_readable {
-        true => checks.extend(stored(&app, &servers.watched, at).await),
+        true => checks.extend(stored(&app, &servers.watched, &servers.unread, at).await),
         false => checks.push(database::skipped()),
     }
     checks.extend(dns_and_relay);
@@ -119,12 +120,17 @@ async fn diagnose(
 }
 
 /// Checks what rests on the database.
-async fn stored(app: &Context, watched: &[Arc<ServerConfig>], at: Timestamp) -> Vec<Check> {
+async fn stored(
+    app: &Context,
+    watched: &[Arc<ServerConfig>],
+    unread: &BTreeMap<ServerName, Unheard>,
+    at: Timestamp,
+) -> Vec<Check> {
     let mut checks = vec![schedule::last_cycle(app, at).await];
     checks.extend(canary::checks(app, at).await);
     checks.extend(open::checks(app, watched).await);
     checks.extend(mutes::checks(app, at).await);
-    checks.extend(rules::checks(app, watched, at).await);
+    checks.extend(rules::checks(app, watched, unread, at).await);
     checks
 }
 

@@ -1,6 +1,7 @@
 //! Checks whether each rule can fire, how often it would by chance, and how soon an alert would come if mail stopped, at
 //! each stream's stored volume.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::detect::rate_power::{RECOMMENDED_CONFIDENCE, RatePower, analyse};
 use crate::model::{
     DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
 };
+use crate::overview::Present;
 use crate::store;
 use crate::text::format::{approx, count, format_duration, format_window, percent};
 
@@ -24,17 +26,22 @@ const MAX_FALSE_ALARMS_PER_WEEK: f64 = 0.5;
 const MAX_ALERT_DELAY: Duration = Duration::from_secs(3 * 86_400);
 const UNREAD: &str =
     "The server's last poll was not complete: nobody would hear of a stop before it is read again";
+const UNPOLLED: &str = "The server was not polled when it was due: nobody would hear of a stop before it is polled again";
 const SWITCHED_OFF: &str = "Monitoring is switched off: nobody would hear of a stop";
 const SPARSE: &str =
     "raise `silence.false_alarms_per_year`, or have something send at regular times";
 
-/// Checks every stored stream of `servers`.
+/// Why nobody would hear of a stop, and the remedy.
+pub(super) type Unheard = (&'static str, &'static str);
+
+/// Checks every stored stream of `servers`; those that could not be read just now are `unread`.
 pub(crate) async fn checks(
     app: &Context,
     servers: &[Arc<ServerConfig>],
+    unread: &BTreeMap<ServerName, Unheard>,
     now: Timestamp,
 ) -> Vec<Check> {
-    match stored(app, servers, now).await {
+    match stored(app, servers, unread, now).await {
         Ok(checks) if checks.is_empty() => vec![Check::warn(
             "history",
             "Nothing is stored yet, so the rules cannot be checked at your volume",
@@ -52,22 +59,29 @@ pub(crate) async fn checks(
 async fn stored(
     app: &Context,
     servers: &[Arc<ServerConfig>],
+    unread: &BTreeMap<ServerName, Unheard>,
     now: Timestamp,
 ) -> Result<Vec<Check>, store::Error> {
-    let last = app.store.call(|s| s.last_cycle_at()).await?;
-    let at = last.unwrap_or(now);
+    let present = Present::read(&app.config, &app.store, Some(now)).await?;
+    let at = present.last_cycle_at().unwrap_or(now);
     let series = budget_series(&app.config, &app.store).await?;
-    let states = app.store.call(|s| s.server_states()).await?;
     let mut checks = Vec::new();
     for server in servers {
         let name = server.name.clone();
-        let state = states.get(&server.name);
-        let unread = match state.is_some_and(|state| state.incomplete_since.is_some()) {
-            _ if !app.config.enabled => {
-                Some((SWITCHED_OFF, "unset FLAG_POSTMARK_DELIVERY_MONITOR"))
-            }
-            true => Some((UNREAD, "`hushwatch status` says why it is not read")),
-            false => None,
+        let state = present.state(&server.name);
+        let unread = if !app.config.enabled {
+            Some((SWITCHED_OFF, "unset FLAG_POSTMARK_DELIVERY_MONITOR"))
+        } else if let Some(unread) = unread.get(&server.name) {
+            Some(*unread)
+        } else if present.is_overdue(&app.config, &server.name) {
+            Some((
+                UNPOLLED,
+                "start `hushwatch run`, or let cron run `hushwatch check`",
+            ))
+        } else if state.is_some_and(|state| state.incomplete_since.is_some()) {
+            Some((UNREAD, "`hushwatch status` says why it is not read"))
+        } else {
+            None
         };
         for stream in app.store.call(move |s| s.watched_streams(&name)).await? {
             let rules = app.config.rules_for(server);
@@ -94,8 +108,8 @@ struct StreamRuleCheck {
     rules: Rules,
     schedule: Schedule,
     series: usize,
-    /// Why nobody would hear of a stop now, and the remedy.
-    unread: Option<(&'static str, &'static str)>,
+    /// Why nobody would hear of a stop now.
+    unread: Option<Unheard>,
     at: Timestamp,
     zone: Zone,
 }

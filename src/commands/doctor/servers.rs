@@ -1,19 +1,29 @@
 //! Every watched server: its token, its kind, its streams, who sends there; and Postmark's clock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock;
 use crate::commands::doctor::check::Check;
+use crate::commands::doctor::rules::Unheard;
 use crate::commands::doctor::{check_side_by_side, duplicate_servers, lookback_start, token};
 use crate::config::ServerConfig;
 use crate::cycle::Context;
-use crate::model::{MisnamedStream, Rule, Rules, Severity, Span, StreamId, Timestamp};
+use crate::model::{MisnamedStream, Rule, Rules, ServerName, Severity, Span, StreamId, Timestamp};
 use crate::postmark::{Server, ServerInfo, Stream};
 use crate::secret::Secret;
 use crate::text::format::{format_duration, plural};
 
+/// Why nobody would hear of a stop of a server that could not be read just now, and of one whose token is another's.
+const UNREACHABLE: Unheard = (
+    "The server could not be read just now: nobody would hear of a stop while that lasts",
+    "see what its other checks say",
+);
+const OTHER_SERVER: Unheard = (
+    "The token belongs to another server: nobody would hear of a stop of the one whose mail is stored",
+    "put the former server's token back",
+);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// The number of a stream's newest messages that say who sends.
 const SENDER_SAMPLE: u32 = 50;
@@ -29,22 +39,28 @@ pub(crate) struct Servers {
     /// Every server that is watched, as far as that is known.
     pub(crate) watched: Vec<Arc<ServerConfig>>,
     pub(crate) domains: BTreeSet<String>,
+    /// Those that could not be read just now.
+    pub(super) unread: BTreeMap<ServerName, Unheard>,
 }
 
-#[derive(Default)]
 struct ServerChecks {
     checks: Vec<Check>,
     domains: BTreeSet<String>,
     clock: Option<Clock>,
     /// Postmark's number of it.
     id: Option<i64>,
+    /// `None` where it was read.
+    unread: Option<Unheard>,
 }
 
 impl From<Check> for ServerChecks {
     fn from(check: Check) -> Self {
         Self {
             checks: vec![check],
-            ..Self::default()
+            domains: BTreeSet::new(),
+            clock: None,
+            id: None,
+            unread: Some(UNREACHABLE),
         }
     }
 }
@@ -76,6 +92,8 @@ pub(crate) async fn checks(app: &Context, at: Timestamp) -> Servers {
         all.checks.extend(result.checks);
         all.domains.extend(result.domains);
         clock = clock.or(result.clock);
+        let unread = result.unread.map(|why| (server.name.clone(), why));
+        all.unread.extend(unread);
     }
     all.checks.extend(duplicate_servers::checks(&ids));
     all.checks.extend(clock.map(Clock::check));
@@ -140,9 +158,11 @@ async fn query_server(
         answered,
     });
     result.id = Some(info.id);
-    if let Some(check) = check_identity(app, server, &info).await {
-        result.checks.push(check.at_server(&server.name));
-    }
+    let changed = check_identity(app, server, &info).await;
+    let other = changed.as_ref().map(|_| OTHER_SERVER);
+    result
+        .checks
+        .extend(changed.map(|check| check.at_server(&server.name)));
     let kind = server_type(&info);
     result.checks.push(kind.at_server(&server.name));
     let streams = api.streams().await.map(|list| list.streams);
@@ -156,6 +176,7 @@ async fn query_server(
     };
     result.checks.push(check.at_server(&server.name));
     if let Ok(streams) = &streams {
+        result.unread = other;
         result.checks.extend(misnamed_streams(streams, server));
     }
     if cfg!(feature = "doctor") {

@@ -8,17 +8,19 @@ use crate::cycle::poll::servers::watched_servers;
 use crate::model::{MisnamedStream, MissingStreams, ServerName, StreamId};
 use crate::store::{self, KnownStreamList, Store};
 
-/// Returns the servers of which a stream is missing, by what Postmark listed when it was asked last.
-pub(crate) async fn load_missing_streams(
+/// Returns the servers of which a stream is missing, and the streams that the configuration leaves out or gives rules of their own
+/// and that there are not, by what Postmark listed when it was asked last.
+pub(crate) async fn load_unlisted_streams(
     config: &Config,
     store: &Store,
-) -> Result<Vec<MissingStreams>, store::Error> {
+) -> Result<(Vec<MissingStreams>, Vec<MisnamedStream>), store::Error> {
     let watched = watched_servers(config, store).await?;
     let lists = store.call(|s| s.stream_lists()).await?;
-    Ok(find_missing_streams(&watched, &lists))
+    let missing = find_missing_streams(&watched, &lists);
+    Ok((missing, find_misnamed_streams(&watched, &lists)))
 }
 
-/// Returns the same of what is read already. A name that stands in the configuration only since then is not known to be missing.
+/// Returns the servers of which a stream is missing. A name that stands in the configuration only since then is not known to be missing.
 pub(crate) fn find_missing_streams(
     watched: &[Arc<ServerConfig>],
     lists: &BTreeMap<ServerName, KnownStreamList>,
@@ -39,18 +41,7 @@ pub(crate) fn find_missing_streams(
     watched.iter().filter_map(missing).collect()
 }
 
-/// Returns the streams of the servers that the configuration leaves out or gives rules of their own, and that Postmark did not list
-/// when it was asked last.
-pub(crate) async fn load_misnamed_streams(
-    config: &Config,
-    store: &Store,
-) -> Result<Vec<MisnamedStream>, store::Error> {
-    let watched = watched_servers(config, store).await?;
-    let lists = store.call(|s| s.stream_lists()).await?;
-    Ok(find_misnamed_streams(&watched, &lists))
-}
-
-/// Returns the same of what is read already.
+/// Returns the streams that the configuration leaves out or gives rules of their own, and that there are not.
 fn find_misnamed_streams(
     watched: &[Arc<ServerConfig>],
     lists: &BTreeMap<ServerName, KnownStreamList>,

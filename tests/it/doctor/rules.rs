@@ -134,6 +134,10 @@ fn silence_is_reported_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterw
 fn of_a_server_that_is_not_read_no_alert_is_promised() {
     let mut world = sending(20.0, 30, "");
     world.shop.always(Fault::Status(503));
+    let said = diagnose(&world);
+    let unreachable = "! shop/outbound: The server could not be read just now: nobody would hear of a stop while that lasts";
+    said.has(unreachable, &["; see what its other checks say"]);
+    said.lacks("✓ shop/outbound: If mail stopped");
     assert_eq!(world.cycle(clock::now()).code, 1);
     world.shop.clear_faults();
     let said = diagnose(&world);
