@@ -37,7 +37,7 @@ pub(crate) use crate::cycle::evaluate::commit::close_commit;
 
 /// The maximum number of instants at which a gap is evaluated; of a longer gap, every second or third of them and so on.
 const MAX_INSTANTS: usize = 1_500;
-/// A server that is not configured here may be watched by another process. It is unwatched when nobody polled it for this long.
+/// How far back instants of the schedule are looked for; a server that nobody polled for longer is unwatched in any case.
 const UNWATCHED_AFTER: Duration = DAY;
 
 #[derive(Clone, Debug, Default)]
@@ -292,18 +292,34 @@ async fn evaluate_polled_server(
     })
 }
 
-/// Returns the servers with open or muted incidents that neither this process nor, for a day, another one watches.
+/// Returns the servers with open or muted incidents that nobody watches.
 async fn unwatched_servers(
     context: &Context,
     now: Timestamp,
 ) -> Result<Vec<ServerName>, store::Error> {
     let watched = watched_servers(&context.config, &context.store).await?;
+    let idle = unwatched_before(context, now);
     let mut unwatched = context
         .store
-        .call(move |s| s.unwatched_servers(now - UNWATCHED_AFTER))
+        .call(move |s| s.unwatched_servers(idle))
         .await?;
     unwatched.retain(|name| watched.iter().all(|server| server.name != *name));
     Ok(unwatched)
+}
+
+/// Returns the instant since when whoever watches a server has polled it. On a database that several processes share, another one may
+/// watch a server that is not configured here: two of its polls were due since then, as of any other.
+fn unwatched_before(context: &Context, now: Timestamp) -> Timestamp {
+    if !context.store.is_shared() {
+        return now;
+    }
+    let config = &context.config;
+    let until = now - config.postmark.longest_poll();
+    let earliest = until - UNWATCHED_AFTER;
+    match config.schedule.instants(earliest, until)[..] {
+        [.., second_last, _] => second_last,
+        _ => earliest,
+    }
 }
 
 /// Resolves what is open on a server that is not watched any more, and returns that with what a mute had held back.

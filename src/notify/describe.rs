@@ -323,7 +323,8 @@ pub fn describe_resolved(incident: &Incident) -> String {
             (_, Some(_)) => "the tag was unused for four weeks or its stream is gone",
             _ if incident.rule == Rule::DnsDrift => "no mail of this domain was seen for a week",
             (Some(_), None) => "the stream or its server is gone or left out",
-            (None, None) => "the server is gone",
+            _ if incident.subject() == Subject::Account => "no account token is set",
+            (None, None) => "the server is gone or left out",
         };
         return format!("no longer watched, {why}");
     }

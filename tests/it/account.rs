@@ -94,6 +94,32 @@ fn an_incident_of_a_server_that_left_ends(process: Process) {
     assert_eq!(cycle.report["open_incidents"], json!([]));
 }
 
+fn what_is_open_ends_with_the_token_of_the_account(process: Process) {
+    if crate::store::needs_a_file("that no other process has the token") {
+        return;
+    }
+    let mut world = world(process, "");
+    let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-04T00:00:00Z"));
+    let alpha = world.postmark.server("alpha");
+    alpha.bounce_wave("outbound", wave, 0.5, "Blocked");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world.cycle(at("2026-03-03T12:00:00Z"));
+    world.env("POSTMARK_ACCOUNT_TOKEN", "no-such-token");
+    world.cycle(at("2026-03-03T13:00:00Z"));
+    assert_eq!(world.alerts().len(), 2);
+    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
+    world.env("POSTMARK_ACCOUNT_TOKEN", "");
+    let cycle = world.cycle(at("2026-03-03T14:00:00Z"));
+    assert_eq!(cycle.report["open_incidents"], json!([]));
+    assert_eq!(
+        world.alerts(),
+        [
+            "✅ RESOLVED (account): no longer watched, no account token is set",
+            "✅ RESOLVED alpha/outbound: no longer watched, the stream or its server is gone or left out",
+        ]
+    );
+}
+
 fn an_incident_of_a_server_that_left_while_muted_ends_with_the_mute(process: Process) {
     let mut world = world(process, "");
     let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-04T00:00:00Z"));
@@ -315,6 +341,7 @@ both! {
     a_server_that_the_file_calls_otherwise_is_one_server
     every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted
     an_incident_of_a_server_that_left_ends
+    what_is_open_ends_with_the_token_of_the_account
     an_incident_of_a_server_that_left_while_muted_ends_with_the_mute
     an_archived_stream_is_a_note_and_no_silence
     a_server_of_the_file_says_more_of_one_of_the_account

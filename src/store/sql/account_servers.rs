@@ -55,7 +55,7 @@ impl Database {
     /// Returns the servers that are no longer watched and still have an open incident or a deferred notification: those
     /// that left the account, and those that the account never listed and that no cycle polled since `idle`.
     pub fn unwatched_servers(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
-        let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR (account_id IS NULL AND last_cycle_at < ?1))
+        let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR last_cycle_at < ?1)
                    AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";
         self.rows(sql, &values![idle], |row| row.get(0).map(ServerName))
     }
