@@ -5,6 +5,7 @@
 
 mod access;
 mod live;
+mod refusal;
 mod request;
 mod response;
 mod route;

@@ -120,6 +120,20 @@ impl Response {
         Self::text(StatusCode::SERVICE_UNAVAILABLE, &why)
     }
 
+    /// Returns it as the last bytes of a connection.
+    pub(crate) fn to_last_bytes(&self) -> Vec<u8> {
+        let mut head = format!("HTTP/1.1 {}\r\n", self.status);
+        let own = [(header::CONTENT_TYPE, self.content_type)];
+        for (name, value) in ALWAYS.iter().chain(&own).chain(&self.headers) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let length = self.body.len();
+        head.push_str(&format!(
+            "content-length: {length}\r\nconnection: close\r\n\r\n"
+        ));
+        [head.as_bytes(), &self.body].concat()
+    }
+
     /// Returns it as it goes out.
     pub(crate) fn into_http(self) -> hyper::Response<Full<Bytes>> {
         let mut response = hyper::Response::new(Full::new(self.body));

@@ -1,6 +1,6 @@
 //! The server: connections, their limits, and their end.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
@@ -22,13 +22,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::PageSettings;
+use crate::page::refusal::Explained;
 use crate::page::request::Request;
 use crate::page::response::Response;
 use crate::page::route::Route;
 use crate::page::source::Source;
 use crate::page::{admit, respond};
 
-/// Connections at a time; further ones are turned away.
+/// Connections at a time. A further one takes the place of the one that was silent for longest, or is turned away.
 const MAX_CONNECTIONS: usize = 64;
 /// The maximum size of the head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -37,6 +38,8 @@ const MAX_HEADERS: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection ends so long after its last request came: it is idle then, or its answer is read too slowly.
 const MAX_IDLE: Duration = Duration::from_secs(50);
+/// A connection that asked less long ago keeps its place.
+const MIN_PLACE: Duration = Duration::from_secs(1);
 /// How long an answer is given again to those who ask the same.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 /// The maximum number of answers that are kept for that.
@@ -153,6 +156,7 @@ async fn serve<S: Source>(site: Arc<Site<S>>, shutdown: CancellationToken) {
         return;
     };
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places: Rc<RefCell<Vec<Rc<Place>>>> = Rc::default();
     let warm = Arc::clone(&site);
     tokio::task::spawn_local(async move { warm.source.warm().await });
     let mut rest = tokio::time::interval(REST);
@@ -171,20 +175,53 @@ async fn serve<S: Source>(site: Arc<Site<S>>, shutdown: CancellationToken) {
             tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
-        match Arc::clone(&permits).try_acquire_owned() {
-            Ok(permit) => {
-                let (site, shutdown) = (Arc::clone(&site), shutdown.clone());
-                tokio::task::spawn_local(async move {
-                    converse(socket, site, shutdown).await;
-                    drop(permit);
-                });
-            }
-            Err(_) => turn_away(&socket),
+        let permit = Arc::clone(&permits).try_acquire_owned().ok();
+        if permit.is_none() && !end_silent(&places.borrow()) {
+            turn_away(&socket);
+            continue;
         }
+        let place = Rc::new(Place::new());
+        places.borrow_mut().push(Rc::clone(&place));
+        let (places, permits) = (Rc::clone(&places), Arc::clone(&permits));
+        let (site, shutdown) = (Arc::clone(&site), shutdown.clone());
+        tokio::task::spawn_local(async move {
+            let _permit = match permit {
+                Some(permit) => Some(permit),
+                None => permits.acquire_owned().await.ok(),
+            };
+            converse(socket, site, &place, shutdown).await;
+            places
+                .borrow_mut()
+                .retain(|other| !Rc::ptr_eq(other, &place));
+        });
     }
     drop(listener);
     let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(2 * END_TIMEOUT, permits.acquire_many(all)).await;
+}
+
+/// A connection, for those who may take its place.
+struct Place {
+    last_request: Rc<Cell<Instant>>,
+    taken: CancellationToken,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self {
+            last_request: Rc::new(Cell::new(Instant::now())),
+            taken: CancellationToken::new(),
+        }
+    }
+}
+
+/// Ends the connection that was silent for longest: those who hang keep nobody from asking whether the daemon lives. Returns whether
+/// there was one.
+fn end_silent(places: &[Rc<Place>]) -> bool {
+    let kept = places.iter().filter(|place| !place.taken.is_cancelled());
+    let silent = kept.min_by_key(|place| place.last_request.get());
+    let silent = silent.filter(|place| place.last_request.get().elapsed() >= MIN_PLACE);
+    silent.inspect(|place| place.taken.cancel()).is_some()
 }
 
 /// Listens, as soon as the port is free.
@@ -226,13 +263,19 @@ fn turn_away(socket: &TcpStream) {
 }
 
 /// Answers the requests of a connection, until it ends or is ended.
-async fn converse<S: Source>(socket: TcpStream, site: Arc<Site<S>>, shutdown: CancellationToken) {
+async fn converse<S: Source>(
+    socket: TcpStream,
+    site: Arc<Site<S>>,
+    place: &Place,
+    shutdown: CancellationToken,
+) {
     let Ok(local) = socket.local_addr() else {
         return;
     };
     let max_idle = site.max_idle;
-    let last_request = Rc::new(Cell::new(Instant::now()));
-    let noted = Rc::clone(&last_request);
+    let last_request = &place.last_request;
+    last_request.set(Instant::now());
+    let noted = Rc::clone(last_request);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         noted.set(Instant::now());
         answer(Arc::clone(&site), request, local.ip())
@@ -243,11 +286,12 @@ async fn converse<S: Source>(socket: TcpStream, site: Arc<Site<S>>, shutdown: Ca
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .half_close(false)
-        .serve_connection(TokioIo::new(socket), service);
+        .serve_connection(TokioIo::new(Explained::new(socket)), service);
     tokio::pin!(connection);
     loop {
         tokio::select! {
             _ = connection.as_mut() => return,
+            () = place.taken.cancelled() => return,
             () = shutdown.cancelled() => break,
             () = tokio::time::sleep_until(last_request.get() + max_idle) => {
                 if last_request.get().elapsed() >= max_idle {
@@ -318,7 +362,7 @@ mod tests {
         };
         let server = async {
             let (socket, _) = listener.accept().await.expect("accepted");
-            converse(socket, site, CancellationToken::new()).await;
+            converse(socket, site, &Place::new(), CancellationToken::new()).await;
         };
         let (answer, ()) = tokio::join!(client, server);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
