@@ -116,17 +116,23 @@ impl Shared {
         read: impl Future<Output = Result<T, store::Error>>,
     ) -> Result<T, SourceError> {
         let is_file = !self.reader.is_shared();
-        if is_file && !self.context().store.call(|s| Ok(s.is_in_place())).await? {
-            return Err(SourceError::Replaced);
+        let explain = |error: store::Error| match self.context().config.enabled {
+            true => error.into(),
+            false => SourceError::Disabled(error.to_string()),
+        };
+        if is_file {
+            let store = &self.context().store;
+            let in_place = store.call(|s| Ok(s.is_in_place())).await;
+            if !in_place.map_err(explain)? {
+                return Err(SourceError::Replaced);
+            }
         }
         let found = read.await;
         if is_file {
+            // Where monitoring is switched off, the only connection: nobody else would notice that the file was replaced.
             self.reader.close_idle();
         }
-        found.map_err(|error| match self.context().config.enabled {
-            true => error.into(),
-            false => SourceError::Disabled(error.to_string()),
-        })
+        found.map_err(explain)
     }
 
     async fn present(&self) -> Result<Present, SourceError> {

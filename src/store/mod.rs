@@ -70,12 +70,22 @@ impl Store {
         })
     }
 
-    /// The `SQLite` database at `path` as it stands: none is made, and its schema is not changed.
+    /// The `SQLite` database at `path` as it stands: none is made, and its schema is not changed. After [`Self::close_idle`] it is
+    /// that which lies at `path` then.
     ///
     /// # Errors
     /// Those of [`Self::open_sqlite`], and [`Problem::Behind`].
     pub fn look_at_sqlite(path: &Path) -> Result<Self, Error> {
-        Sqlite::open_as_it_is(path).map(Self::single)
+        let opened = Sqlite::open_as_it_is(path)?;
+        let path = path.to_owned();
+        let connect = move |_| Sqlite::open_as_it_is(&path).map(Database::Sqlite);
+        let pool = Pool::with_limit(1, Box::new(connect)).holding(Database::Sqlite(opened));
+        Ok(Self {
+            pool: Arc::new(pool),
+            file: None,
+            shared: false,
+            reconnects: true,
+        })
     }
 
     /// The schema `hushwatch` of the `PostgreSQL` database at `address`, to which the first call connects.

@@ -44,9 +44,13 @@ impl State {
 impl Pool {
     /// Returns a pool of this one connection.
     pub(super) fn single(database: Database) -> Self {
-        let pool = Self::with_limit(1, Box::new(|_| Err(Error::interrupted())));
-        pool.state().idle.push(database);
-        pool
+        Self::with_limit(1, Box::new(|_| Err(Error::interrupted()))).holding(database)
+    }
+
+    /// Returns the pool with a connection that is made already.
+    pub(super) fn holding(self, database: Database) -> Self {
+        self.state().idle.push(database);
+        self
     }
 
     /// Returns a pool of up to `limit` connections.

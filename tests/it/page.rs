@@ -554,6 +554,29 @@ fn where_monitoring_is_off_it_says_so_above_what_is_stored() {
 }
 
 #[test]
+fn where_monitoring_is_off_it_shows_the_database_that_is_put_in_place_of_another() {
+    if crate::store::needs_a_file("what is put in place of a file") {
+        return;
+    }
+    let mut world = with_mail();
+    let path = world.folder.path().join("hushwatch.db");
+    let aside = world.folder.path().join("former.db");
+    assert_eq!(world.cycle(clock::now()).code, 0);
+    let daemon = switched_off(&mut world);
+    let shown = || daemon.get("/servers/shop", "");
+    assert_eq!(status(&shown()), "200");
+    std::fs::rename(&path, &aside).expect("moved away");
+    // What was answered within the last second is answered again.
+    wait_until("the file that was moved away is not shown", || {
+        let gone = shown();
+        status(&gone) == "503" && gone.contains(SWITCHED_OFF)
+    });
+    assert!(!path.exists(), "none is made");
+    std::fs::rename(&aside, &path).expect("put in place");
+    assert_eq!(status(&shown()), "200");
+}
+
+#[test]
 fn where_monitoring_is_off_and_nothing_can_be_shown_it_says_so() {
     if crate::store::needs_a_file("what lies in place of a file") {
         return;
