@@ -1,14 +1,14 @@
 //! The canary: whether its mail can be sent, and what became of the last one.
 
 use crate::commands::doctor::check::Check;
+use crate::commands::doctor::format_instant;
 use crate::cycle::Context;
 use crate::model::{CanaryOutcome, Timestamp};
-use crate::text::format::format_time;
 
 const NAME: &str = "canary";
 
 /// Returns a check of the canary, which sends nothing; none where there is no canary.
-pub(crate) async fn checks(app: &Context, _at: Timestamp) -> Vec<Check> {
+pub(crate) async fn checks(app: &Context, at: Timestamp) -> Vec<Check> {
     let Some(canary) = &app.config.canary else {
         return Vec::new();
     };
@@ -28,7 +28,7 @@ pub(crate) async fn checks(app: &Context, _at: Timestamp) -> Vec<Check> {
     let Some(last) = last else {
         return vec![Check::pass(NAME, format!("{text}; none was sent yet"))];
     };
-    let sent = format_time(last.sent_at, app.config.time_zone);
+    let sent = format_instant(last.sent_at, at, app.config.time_zone);
     let remedy = "`hushwatch explain` says more where an incident is open";
     vec![match last.outcome {
         CanaryOutcome::Delivered => Check::pass(

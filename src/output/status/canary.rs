@@ -16,7 +16,7 @@ pub struct CanaryStatus {
     /// What became of it.
     #[serde(serialize_with = "name")]
     pub outcome: Option<CanaryOutcome>,
-    /// When one was last delivered; `None` where none of the mails that are read back was.
+    /// When one was last delivered; `None` where none ever was.
     #[serde(serialize_with = "rfc3339")]
     pub last_delivered_at: Option<Timestamp>,
     /// When the next one is due; `None` where that is the next cycle.

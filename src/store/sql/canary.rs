@@ -6,9 +6,11 @@ use crate::store::{Database, Error};
 use super::{Row, Scope, Session, values};
 
 impl Database {
-    /// Returns the canary's mails, the newest first, at most `max`.
+    /// Returns the canary's newest mails, at most `max`, and the last one that was delivered; the newest first.
     pub fn canary_mails(&mut self, max: i64) -> Result<Vec<CanaryMail>, Error> {
-        let sql = "SELECT sent_at, message, outcome, reason, delivered_at FROM canary ORDER BY sent_at DESC LIMIT ?1";
+        let sql = "SELECT sent_at, message, outcome, reason, delivered_at FROM canary
+                   WHERE sent_at IN (SELECT sent_at FROM canary ORDER BY sent_at DESC LIMIT ?1)
+                   OR sent_at = (SELECT max(sent_at) FROM canary WHERE delivered_at IS NOT NULL) ORDER BY sent_at DESC";
         self.rows(sql, &values![max], |row| mail(row))
     }
 
