@@ -3,6 +3,7 @@
 //! There are only rectangles and text, so that no rasterizer is needed. The glyphs are pictures, drawn once from a font
 //! (`font/OFL.txt`), in a grid of equal cells.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::chart::drawing::{
@@ -17,6 +18,10 @@ const COLUMNS: usize = 32;
 const ORIGIN: i64 = 4;
 /// The characters after the Latin ones, in the order of the grid; the last one stands for what is not in it.
 const OTHER_CHARS: &str = "–—…·→≤≥−□";
+
+/// Cyrillic letters, and those of ISO 9 in the same order.
+const CYRILLIC: &str = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґўј";
+const CYRILLIC_IN_LATIN: &str = "abvgdeëžzijklmnoprstufhcčšŝ\"y'èûâìïêġŭĵ";
 
 const REGULAR: &[u8] = include_bytes!("font/regular.png");
 const REGULAR_ADVANCES: &[u8] = include_bytes!("font/regular.advances");
@@ -117,6 +122,7 @@ impl Canvas {
         let Some(font) = Font::for_size(*size) else {
             return;
         };
+        let text = spelled(text);
         let width: i64 = text.chars().map(|c| font.advance(glyph(c))).sum();
         let start = (x * SCALE).round() as i64;
         let mut pen = match anchor {
@@ -228,6 +234,30 @@ impl Font {
     }
 }
 
+/// Returns a text in letters that there are, so that names are told apart: Cyrillic in the Latin letters of ISO 9, and any other as its
+/// number behind a box, `□6f22`.
+fn spelled(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_drawn) {
+        return Cow::Borrowed(text);
+    }
+    let mut spelled = String::new();
+    for c in text.chars() {
+        let lower = c.to_lowercase().next().unwrap_or(c);
+        let mut letters = CYRILLIC.chars().zip(CYRILLIC_IN_LATIN.chars());
+        match letters.find(|(cyrillic, _)| *cyrillic == lower) {
+            _ if is_drawn(c) => spelled.push(c),
+            Some((_, latin)) if c == lower => spelled.push(latin),
+            Some((_, latin)) => spelled.extend(latin.to_uppercase()),
+            None => spelled.push_str(&format!("□{:x}", u32::from(c))),
+        }
+    }
+    Cow::Owned(spelled)
+}
+
+fn is_drawn(c: char) -> bool {
+    c == '□' || glyph(c) != glyph('□')
+}
+
 /// Returns the place of a character in the grid: Latin first, then a few signs, the last of them for any other.
 fn glyph(c: char) -> usize {
     let (ascii, latin) = (0x20..=0x7e, 0xa0..=0x17f);
@@ -248,6 +278,19 @@ fn glyph(c: char) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_in_other_scripts_are_told_apart() {
+        assert_eq!(spelled("shop/outbound · 3 Mar"), "shop/outbound · 3 Mar");
+        assert_eq!(spelled("Почта/рассылка"), "Počta/rassylka");
+        assert_eq!(spelled("Щука"), "Ŝuka");
+        assert_eq!(spelled("漢字 □"), "□6f22□5b57 □");
+        let letters = CYRILLIC.chars().count();
+        assert_eq!(letters, CYRILLIC_IN_LATIN.chars().count());
+        let latin: std::collections::BTreeSet<char> = CYRILLIC_IN_LATIN.chars().collect();
+        assert_eq!(latin.len(), letters, "each has its own");
+        assert!(latin.into_iter().all(is_drawn));
+    }
 
     #[test]
     fn every_character_has_a_glyph_of_its_own_or_the_box() {
