@@ -102,8 +102,8 @@ fn own_file(sources: &Sources) -> Result<Option<(String, Dict)>, ConfigProblem> 
     let text = read(&path).map_err(|e| {
         let remedy = match e.kind() {
             ErrorKind::PermissionDenied => permission_remedy(&path),
-            _ if sources.file.is_some() => "correct `--config`".to_owned(),
-            _ => "correct that file, or name another with --config".to_owned(),
+            ErrorKind::NotFound => "put it there, or name another with `--config`".to_owned(),
+            _ => "correct that file, or name another with `--config`".to_owned(),
         };
         let what = format!("{shown}: cannot be read: {}", io_reason(e.kind()));
         ConfigProblem::new(what, remedy)

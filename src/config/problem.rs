@@ -385,7 +385,7 @@ mod tests {
         };
         let found = load(&sources).expect_err("no file");
         let expected = format!(
-            "{}/none.toml: cannot be read: no such file; correct `--config`",
+            "{}/none.toml: cannot be read: no such file; put it there, or name another with `--config`",
             folder.path().display()
         );
         assert_eq!(

@@ -157,7 +157,7 @@ fn a_web_page_in_place_of_a_webhook_is_no_acceptance() {
     assert_eq!((cycle.code, pending(&cycle)), (1, 1), "{}", cycle.stderr);
     assert_line(
         &cycle.stderr,
-        "WARN message not delivered; it stays pending class=Permanent error=cannot post to Slack: a web page answered instead of Slack; check the address, and the proxy if there is one",
+        "WARN an attempt to send a message failed class=Permanent error=cannot post to Slack: a web page answered instead of Slack; check the address, and the proxy if there is one",
     );
     world.slack.clear_faults();
     let said = next(&mut world);

@@ -147,7 +147,7 @@ pub(super) fn failed_attempt(
     asked: Option<Duration>,
     error: &impl Display,
 ) -> AttemptResult {
-    tracing::warn!(?class, %error, "message not delivered; it stays pending");
+    tracing::warn!(?class, %error, "an attempt to send a message failed");
     let wait = asked.map(|wait| wait.min(MAX_RETRY_AFTER));
     AttemptResult::Failed {
         why: error.to_string(),
