@@ -159,7 +159,10 @@ fn recent_status_and_config_answer_after_a_cycle() {
         recent["counts_24h"]["delivered"].as_u64() > Some(500),
         "{recent}"
     );
-    insta::assert_snapshot!("status_after_a_cycle", world.transcript(&["status"]));
+    insta::assert_snapshot!(
+        "status_after_a_cycle",
+        world.transcript(&["status", "--now", "2026-03-03T10:10:00Z"])
+    );
     assert!(world.run(&["status", "--json"]).report["servers"][0]["streams"].is_array());
     let shown = world.run(&["config", "show"]).report;
     let shown = shown.as_str().unwrap_or_default();
@@ -196,7 +199,10 @@ fn one_complaint_is_one() {
     let mail = Mail::new("outbound", sent, "jane@example.org");
     world.shop.push(mail.bounced("SpamComplaint", sent));
     world.cycle(at("2026-03-03T10:00:00Z"));
-    insta::assert_snapshot!("status_with_one_complaint", world.transcript(&["status"]));
+    insta::assert_snapshot!(
+        "status_with_one_complaint",
+        world.transcript(&["status", "--now", "2026-03-03T10:10:00Z"])
+    );
 }
 
 #[test]

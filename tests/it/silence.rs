@@ -164,7 +164,7 @@ fn a_tag_that_dies_while_other_mail_flows_is_reported_alone_and_again_when_it_is
             "✅ RESOLVED shop/outbound tag \"password-reset\": mail is being sent again"
         ]
     );
-    let status = world.run(&["status"]);
+    let status = world.run(&["status", "--now", "2026-03-12T20:10:00Z"]);
     let text = status.report.as_str().expect("text");
     assert_line(
         text,

@@ -51,7 +51,7 @@ fn a_rule_that_is_switched_off_on_a_stream_ends_there_without_a_message() {
         text,
         "Tue 3 Mar 11:00 resolved (wake, recorded only): no longer watched, its rule was switched off",
     );
-    let status = world.run(&["status"]);
+    let status = world.run(&["status", "--now", "2026-03-03T16:10:00Z"]);
     let text = status.report.as_str().expect("text");
     assert_line(text, "a stop would not be noticed: `send_silence` is off");
 }
