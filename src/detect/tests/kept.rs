@@ -411,6 +411,20 @@ fn what_is_learned() -> String {
         world.sent.retain(|at| !quiet.contains(*at));
         world.mark(quiet, Judgement::FalseAlarm);
         pasts.push((world.history(), world.now));
+        // What is learned from ends within the one outage, and after the other; the account was suspended once, too.
+        let until = LearnedTime::at(&world.history(), world.now).until;
+        for outage in [
+            Span::new(start() + 68 * DAY, start() + 69 * DAY + 5 * HOUR),
+            Span::new(until - 10 * HOUR, until + 6 * HOUR),
+        ] {
+            world.sent.retain(|at| !outage.contains(*at));
+            world.mark(outage, Judgement::Real);
+        }
+        pasts.push((world.history(), world.now));
+        let suspended = Span::new(start() + 40 * DAY + 9 * HOUR, start() + 43 * DAY);
+        world.sent.retain(|at| !suspended.contains(*at));
+        world.refused.push(suspended);
+        pasts.push((world.history(), world.now));
     }
     let learn = |(history, at): (History, Timestamp)| {
         let shift = LevelShift::find(&history, at);
