@@ -94,6 +94,17 @@ pub fn demands_proxy_login(error: &reqwest::Error) -> bool {
     format!("{error:?}").contains("ProxyAuthRequired")
 }
 
+/// Returns which of three errors a request without an answer is.
+pub fn unanswered<E>(error: &reqwest::Error, timeout: E, proxy_login: E, unreachable: E) -> E {
+    if error.is_timeout() {
+        timeout
+    } else if demands_proxy_login(error) {
+        proxy_login
+    } else {
+        unreachable
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

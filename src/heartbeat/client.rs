@@ -121,13 +121,7 @@ fn client(url: &str, redirects: redirect::Policy) -> Result<reqwest::Client, Err
 }
 
 fn failure(error: &reqwest::Error) -> Error {
-    if error.is_timeout() {
-        Error::Timeout
-    } else if tls::demands_proxy_login(error) {
-        Error::ProxyLogin
-    } else {
-        Error::Unreachable
-    }
+    tls::unanswered(error, Error::Timeout, Error::ProxyLogin, Error::Unreachable)
 }
 
 #[cfg(test)]

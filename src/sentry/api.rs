@@ -348,13 +348,12 @@ fn next_cursor(link: &str) -> Option<String> {
 }
 
 fn failure(error: &reqwest::Error) -> ApiError {
-    if error.is_timeout() {
-        ApiError::Timeout
-    } else if tls::demands_proxy_login(error) {
-        ApiError::ProxyLogin
-    } else {
-        ApiError::Unreachable
-    }
+    tls::unanswered(
+        error,
+        ApiError::Timeout,
+        ApiError::ProxyLogin,
+        ApiError::Unreachable,
+    )
 }
 
 #[cfg(test)]

@@ -136,11 +136,5 @@ impl Sentry {
 }
 
 fn failure(error: &reqwest::Error) -> Error {
-    if error.is_timeout() {
-        Error::Timeout
-    } else if tls::demands_proxy_login(error) {
-        Error::ProxyLogin
-    } else {
-        Error::Unreachable
-    }
+    tls::unanswered(error, Error::Timeout, Error::ProxyLogin, Error::Unreachable)
 }
