@@ -390,6 +390,7 @@ fn proof(sent: Option<Timestamp>, verdict: Verdict) -> Finding {
             queued: 0,
             since: None,
             newest_lost: None,
+            share_before: None,
             newest_late: None,
             again: None,
             last_proven_sent: sent,

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use crate::model::{
     BounceType, Coverage, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, Finding, HOUR,
-    History, Judgement, MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampledMessage, Severity, Span,
-    Timestamp, Verdict,
+    History, Judgement, KnownLoss, MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampledMessage, Severity,
+    Span, Timestamp, Verdict,
 };
 
 /// The share of the false-alarm budget that goes to `delivery_silence`: chance makes far fewer than it allows, since only whole
@@ -249,22 +249,24 @@ impl DeliveryModel {
         enough.unwrap_or(100) as u64
     }
 
-    /// The findings of `delivery_silence` and `delivery_drop` at `at`.
-    pub(super) fn evaluate(&self, history: &History, at: Timestamp) -> [Finding; 2] {
+    /// The findings of `delivery_silence` and `delivery_drop` at `at`; `told` is the share of the mail of which an open incident says that
+    /// it is lost.
+    pub(super) fn evaluate(&self, history: &History, told: f64, at: Timestamp) -> [Finding; 2] {
         let recent = within(&history.sampled, Span::before(at, LOOKBACK));
         let newest = recent.iter().rposition(|m| state_at(m, at) == Delivered);
         let (before, run) = recent.split_at(newest.map_or(0, |index| index + 1));
-        let silence = self.evaluate_silence(history, before, run, at);
+        let silence = self.evaluate_silence(history, (before, run), told, at);
         let drop = self.evaluate_drop(history, recent, at);
         [silence, drop]
     }
 
-    /// Evaluates `run`, the newest mail, of which none is delivered; the mail `before` it ends with one that is.
+    /// Evaluates `run`, the newest mail, of which none is delivered; the mail `before` it ends with one that is. Where half of the mail
+    /// is lost, a few lost in a row are no silence: the mail before says so, and what was told of it does while that mail alone does not.
     fn evaluate_silence(
         &self,
         history: &History,
-        before: &[SampledMessage],
-        run: &[SampledMessage],
+        (before, run): (&[SampledMessage], &[SampledMessage]),
+        told: f64,
         at: Timestamp,
     ) -> Finding {
         let run: Vec<(&SampledMessage, DeliveryState)> = run
@@ -276,9 +278,9 @@ impl DeliveryModel {
                 state => *state == Bounced,
             })
             .collect();
-        // Where half of the mail is lost, a few lost in a row are no silence.
         let lost = self.standing(before, at).loss;
-        let lost = lost.map_or(0.0, |loss| loss.share());
+        let lost = lost.map_or(told, |loss| loss.share());
+        let share_before = (lost > 0.0).then_some(1.0 - lost);
         let lost = lost.max(partial_bounced_share(history, &run, at).unwrap_or(0.0));
         let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state), lost);
         let bounced = || {
@@ -304,6 +306,7 @@ impl DeliveryModel {
             bounced: bounced().count() as u64,
             reasons: reasons(bounced().map(|(mail, _)| *mail)),
             needed: self.min_run_length(min_run, lost),
+            share_before,
             queued: run.iter().filter(|(mail, _)| mail.queued).count() as u64,
             since: run.last().map(|(mail, _)| mail.sent_at),
             newest_lost: run
@@ -472,8 +475,9 @@ fn state_at(mail: &SampledMessage, at: Timestamp) -> DeliveryState {
 }
 
 /// Returns what was known by `until` of the times in which mail was not delivered.
-pub(super) fn known_by(losses: &[Span], until: Timestamp) -> Vec<Span> {
-    let known = losses.iter().filter(|loss| loss.from < until);
+pub(super) fn known_by(losses: &[KnownLoss], until: Timestamp) -> Vec<Span> {
+    let losses = losses.iter().map(|loss| loss.span);
+    let known = losses.filter(|loss| loss.from < until);
     let known = known.map(|loss| Span::new(loss.from, loss.until.min(until)));
     known.collect()
 }

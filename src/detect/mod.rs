@@ -63,7 +63,9 @@ use training::{LearnedTime, LearningSettings, Training};
 
 use std::collections::BTreeMap;
 
-use crate::model::{DAY, Finding, History, Learned, Rules, Series, Span, StreamId, Tag, Timestamp};
+use crate::model::{
+    DAY, Finding, History, KnownLoss, Learned, Rules, Series, Span, StreamId, Tag, Timestamp,
+};
 
 /// What was learned, by the instant and whatever else it was learned from.
 #[derive(Debug)]
@@ -127,7 +129,8 @@ impl Detector {
 
     /// Returns the findings of every rule on one stream at the instant `at`, from what had happened strictly before it.
     ///
-    /// `losses` are the times of which incidents say that mail was not delivered: they teach nothing of what is usual. `blocking`
+    /// `losses` are the times of which incidents say that mail was not delivered: they teach nothing of what is usual, and one of which a
+    /// part still arrives is no silence. `blocking`
     /// are the recipient domains of which an open incident says that they block.
     /// Earlier calls never change the result. The order of the findings is that of
     /// [`crate::model::Rule::ALL`], those of its tags after those of the stream.
@@ -135,7 +138,7 @@ impl Detector {
         &mut self,
         history: &History,
         stream: &StreamId,
-        losses: &[Span],
+        losses: &[KnownLoss],
         blocking: &[String],
         at: Timestamp,
     ) -> Vec<Finding> {
@@ -152,6 +155,8 @@ impl Detector {
         let cache = &mut self.silence;
         let silence = silence_of(cache, &mut self.kept, &key, history, settings, at);
         let due = silence::training_cutoff(history, at);
+        let told = losses.iter().map(|loss| loss.lost_share);
+        let told = told.fold(0.0, f64::max);
         let losses = delivery::known_by(losses, due);
         let inputs = (series, losses.clone());
         let delivery = self.delivery.get(stream, due, inputs, || {
@@ -162,7 +167,7 @@ impl Detector {
             drop::evaluate(history, at, rules, silence, shift.as_ref()),
         ];
         if !rules.sandbox {
-            findings.extend(delivery.evaluate(history, at));
+            findings.extend(delivery.evaluate(history, told, at));
         }
         let blocks = (!rules.sandbox).then(|| domain_blocks::evaluate(history, at, rules));
         let told = domain_blocks::told(blocking, blocks.as_ref());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{History, Incident, Judgement, Span, StreamId, Timestamp};
+use crate::model::{History, Incident, Judgement, KnownLoss, StreamId, Timestamp};
 
 /// Returns the times up to `at` in which, by its incidents, mail of `stream` was not delivered, but for those that people called
 /// false alarms. Of several versions of an incident the last one counts.
@@ -11,7 +11,7 @@ pub fn known_losses<'i>(
     history: &History,
     stream: &StreamId,
     at: Timestamp,
-) -> Vec<Span> {
+) -> Vec<KnownLoss> {
     let of_stream = incidents
         .into_iter()
         .filter(|incident| incident.stream.as_ref() == Some(stream) && incident.opened_at <= at);
@@ -20,11 +20,16 @@ pub fn known_losses<'i>(
         let mut marked = history.marked.iter();
         marked.any(|m| m.incident == id && m.feedback.judgement == Judgement::FalseAlarm)
     };
-    let mut losses: Vec<Span> = latest
+    let mut losses: Vec<KnownLoss> = latest
         .into_iter()
         .filter(|(id, _)| !is_false_alarm(id))
-        .filter_map(|(_, incident)| incident.loss_span(at))
+        .filter_map(|(_, incident)| {
+            Some(KnownLoss {
+                span: incident.loss_span(at)?,
+                lost_share: incident.lost_share(),
+            })
+        })
         .collect();
-    losses.sort_by_key(|loss| (loss.from, loss.until));
+    losses.sort_by_key(|loss| (loss.span.from, loss.span.until));
     losses
 }

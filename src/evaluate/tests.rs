@@ -1,4 +1,5 @@
 mod blocks;
+mod partial_loss;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Span, Timestamp};
 
 /// The newest sampled messages, none of them delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct DeliveryEvidence {
     pub reasons: Vec<(String, u64)>,
     /// How many in a row are needed.
     pub needed: u64,
+    /// The share of the mail before them that was delivered, where a part of it was lost already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_before: Option<f64>,
     /// Those of them which Postmark still has in its queue.
     pub queued: u64,
     /// When the oldest of them was sent.
@@ -93,6 +96,15 @@ impl DeliveryDropEvidence {
     pub const fn lost(&self) -> u64 {
         self.sampled.saturating_sub(self.delivered)
     }
+}
+
+/// A time in which, by an incident, mail was not delivered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KnownLoss {
+    /// The time.
+    pub span: Span,
+    /// The share of the mail that is lost, where the incident is open and a part still arrives; else 0.
+    pub lost_share: f64,
 }
 
 /// The newest sampled mail of a loss that seems to be over.

@@ -114,6 +114,19 @@ impl Incident {
         Some(Span::new(from, self.recovered_at.unwrap_or(at).max(from)))
     }
 }
+    /// Returns the share of the mail that is lost, where it is open and a part still arrives; else 0.
+    pub fn lost_share(&self) -> f64 {
+        match &self.evidence {
+            Evidence::DeliveryDrop(drop) if self.is_open() && drop.delivered > 0 => {
+                1.0 - drop.share()
+            }
+            Evidence::Delivery(run) if self.is_open() => {
+                run.share_before.map_or(0.0, |share| 1.0 - share)
+            }
+            _ => 0.0,
+        }
+    }
+
 
 impl History {
     /// Returns what is known at `at` of when mail was sent, without the outages that people called real and the times in which the

@@ -107,5 +107,11 @@ pub(super) fn delivery_context(delivery: &DeliveryEvidence, at: Timestamp, style
         ),
         None => "No delivery was ever confirmed.".to_owned(),
     };
-    format!("{problem}{oldest}. {last}")
+    let before = delivery.share_before.map_or_else(String::new, |share| {
+        format!(
+            " Of the mail before, about {} was delivered.",
+            approx_percent(share)
+        )
+    });
+    format!("{problem}{oldest}. {last}{before}")
 }

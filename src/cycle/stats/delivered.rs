@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use crate::detect::interval::{StratifiedShare, Stratum, clopper_pearson, stratified};
 use crate::detect::{SampledPart, sample_outcome, sampled_parts};
-use crate::model::{BounceClass, Coverage, DAY, History, SampleOutcome, SampledMessage, Span};
+use crate::model::{
+    BounceClass, Coverage, DAY, History, KnownLoss, SampleOutcome, SampledMessage, Span,
+};
 
 /// The level of the interval of an estimate.
 const STATED_CONFIDENCE: f64 = 0.95;
@@ -220,7 +222,7 @@ impl WeighedSample {
 
 /// Returns whether the sample of `period`, or of the days up to its end, says that less than the `usual` share of the mail was delivered.
 /// Mail of `losses`, which incidents told of, is left out of the days before.
-pub(super) fn is_below(history: &History, losses: &[Span], period: Span, usual: f64) -> bool {
+pub(super) fn is_below(history: &History, losses: &[KnownLoss], period: Span, usual: f64) -> bool {
     let sample = WeighedSample::from_history(history, period);
     let Some(day) = sample.share(LOSS_CONFIDENCE) else {
         return false;
@@ -237,7 +239,7 @@ pub(super) fn is_below(history: &History, losses: &[Span], period: Span, usual: 
         let settled = sample.settled();
         settled > 0 && clopper_pearson(sample.delivered, settled, ANY_LOSS_CONFIDENCE).1 < usual
     };
-    let told = Coverage::from_spans(losses.iter().copied());
+    let told = Coverage::from_spans(losses.iter().map(|loss| loss.span));
     let untold =
         |mail: &&SampledMessage| period.contains(mail.sent_at) || !told.contains(mail.sent_at);
     let untold: Vec<SampledMessage> = history.sampled.iter().filter(untold).copied().collect();

@@ -7,7 +7,9 @@ use super::{
     is_lost, is_overdue, known_by, state_at, within,
 };
 use crate::detect::silence::training_cutoff;
-use crate::model::{History, Rules, SampleOutcome, SampledMessage, Span, Timestamp, UsualDelivery};
+use crate::model::{
+    History, KnownLoss, Rules, SampleOutcome, SampledMessage, Span, Timestamp, UsualDelivery,
+};
 
 /// The minimum number of overdue or bounced messages that is worth a closer look.
 const MIN_SUSPICIOUS: usize = 3;
@@ -90,7 +92,7 @@ pub(super) fn unsampled(history: &History, span: Span) -> Vec<Span> {
 /// say, that of mail in general.
 pub fn usual_delivered_share(
     history: &History,
-    losses: &[Span],
+    losses: &[KnownLoss],
     at: Timestamp,
     rules: &Rules,
     series: usize,

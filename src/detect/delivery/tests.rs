@@ -35,7 +35,7 @@ fn judged(sampled: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
         ..History::default()
     };
     let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
-    let [finding, _] = delivery.evaluate(&history, at);
+    let [finding, _] = delivery.evaluate(&history, 0.0, at);
     let Evidence::Delivery(DeliveryEvidence {
         bounced, reasons, ..
     }) = finding.evidence
@@ -112,7 +112,7 @@ fn without_news(delivered: u32, lost: u32, apart: Duration, age: Duration) -> Ve
         ..History::default()
     };
     let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
-    delivery.evaluate(&history, at)[0].verdict
+    delivery.evaluate(&history, 0.0, at)[0].verdict
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_row_in_the_sample_is_no_silence_where_much_of_all_mail_did_not_bounce() {
             ..History::default()
         };
         let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
-        delivery.evaluate(&history, at)[0].verdict
+        delivery.evaluate(&history, 0.0, at)[0].verdict
     };
     assert_eq!(judged(2, true), Verdict::Unresolved, "half arrives");
     assert_eq!(judged(1, true), Verdict::Breach, "nothing arrives");
@@ -326,7 +326,7 @@ fn a_bounce_that_only_the_list_knows_is_a_reason() {
         ..History::default()
     };
     let delivery = DeliveryModel::learn(&history, &[], at - 12 * HOUR, &Rules::default(), 1);
-    let [silence, drop] = delivery.evaluate(&history, at);
+    let [silence, drop] = delivery.evaluate(&history, 0.0, at);
     assert_eq!(silence.verdict, Verdict::Breach);
     let named = vec![("SoftBounce".to_owned(), 6)];
     let Evidence::Delivery(silence) = silence.evidence else {
@@ -342,7 +342,7 @@ fn a_bounce_that_only_the_list_knows_is_a_reason() {
     assert_eq!((outcome.bounced, outcome.without_news), (6, 0));
     // Before the list named them they were without news.
     let before = sampled[first_lost].sent_at;
-    let [silence, _] = delivery.evaluate(&history, before);
+    let [silence, _] = delivery.evaluate(&history, 0.0, before);
     let Evidence::Delivery(silence) = silence.evidence else {
         panic!("{silence:?}")
     };
@@ -386,7 +386,7 @@ fn mail_that_came_late_is_known_beside_what_comes_in_time() {
         };
         let at = sampled.last().map_or(START, |m| m.sent_at) + 2 * MINUTE;
         let model = DeliveryModel::learn(&history, &[], at - 12 * HOUR, &Rules::default(), 1);
-        let [finding, _] = model.evaluate(&history, at);
+        let [finding, _] = model.evaluate(&history, 0.0, at);
         assert_eq!(finding.verdict, Verdict::Within);
         let Evidence::Delivery(evidence) = finding.evidence else {
             panic!("{finding:?}")

@@ -294,6 +294,7 @@ fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timesta
         bounced: 0,
         reasons: Vec::new(),
         needed: 4,
+        share_before: None,
         queued,
         since: Some(since),
         newest_lost: None,

@@ -59,7 +59,7 @@ fn found_at_hour(mail: &[SampledMessage], hours: u32) -> (Verdict, Severity, Del
     };
     let learned_until = START + DAY * (hours / 24);
     let model = DeliveryModel::learn(&history, &[], learned_until, &Rules::default(), 1);
-    let [_, drop] = model.evaluate(&history, at);
+    let [_, drop] = model.evaluate(&history, 0.0, at);
     let Evidence::DeliveryDrop(evidence) = drop.evidence else {
         unreachable!("of a drop")
     };

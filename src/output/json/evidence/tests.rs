@@ -66,6 +66,7 @@ fn all() -> Vec<Evidence> {
             reasons: vec![("DMARCPolicy".to_owned(), 3)],
             needed: 3,
             queued: 1,
+            share_before: Some(0.4),
             since: Some(T),
             newest_lost: Some(T),
             newest_late: Some(T),
