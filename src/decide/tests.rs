@@ -53,6 +53,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         newest_at: None,
         wave: None,
         unit: RateUnit::Recipients,
+        mail_sent: None,
         numerator: 1,
         denominator: 10,
         floor: 10,

@@ -345,6 +345,7 @@ fn evaluate_counted(
         wave: is_open
             .then(|| wave(history, parts, rule.threshold.max(rate / 2.0), counts))
             .flatten(),
+        mail_sent: mail_sent(history, parts, counts),
         unit: found.unit,
         numerator: found.bounced,
         denominator: found.denominator,
@@ -398,6 +399,25 @@ fn newest_event(
         .filter(|event| counts(event))
         .map(|event| event.at)
         .max()
+}
+
+/// Returns from when to when most of the mail of these events was sent, where that is known of most of them.
+fn mail_sent(
+    history: &History,
+    parts: &[Span],
+    counts: impl Fn(&BounceEvent) -> bool,
+) -> Option<Span> {
+    let events = parts
+        .iter()
+        .flat_map(|part| history.bounce_events_in(*part));
+    let events: Vec<&BounceEvent> = events.filter(|event| counts(event)).collect();
+    let mut known: Vec<Timestamp> = events.iter().filter_map(|event| event.sent_at).collect();
+    known.sort_unstable();
+    // A straggler at either end says nothing of the others.
+    let tenth = known.len() / 10;
+    let most = known.get(tenth..known.len() - tenth)?;
+    let span = Span::new(*most.first()?, *most.last()?);
+    (2 * known.len() > events.len()).then_some(span)
 }
 
 /// Returns how many messages were sent after the newest event of the last two days.

@@ -22,6 +22,10 @@ pub struct RateEvidence {
     /// From the first to the last of those that make it too many, without the few that happen at any time; `None` within bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wave: Option<Span>,
+    /// From when to when most of the mail was sent that bounced or was reported, without a tenth at each end; `None` where that is not
+    /// known of most of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_sent: Option<Span>,
     /// What is counted.
     #[serde(default)]
     pub unit: RateUnit,
@@ -145,6 +149,21 @@ impl RateEvidence {
         };
         let sent = seen.sent_since;
         sent.is_some_and(|sent| self.shows_in(sent / share))
+    }
+
+    /// Returns whether the mail that it counts was sent so long before `at` that it need not be sent any more: bounces come up to days
+    /// after their mail.
+    pub fn is_of_old_mail(&self, at: Timestamp) -> bool {
+        self.mail_sent
+            .is_some_and(|sent| sent.until + QUIET_HOURS < at)
+    }
+
+    /// Returns when the mail was sent that it counts, where that was before its window, or long ago.
+    pub fn mail_sent_before(&self) -> Option<Span> {
+        let until = self.until?;
+        let is_before = |sent: &Span| sent.until < until - self.window;
+        self.mail_sent
+            .filter(|sent| is_before(sent) || self.is_of_old_mail(until))
     }
 
     /// Returns whether its window ended so long before `at` that what goes on would have shown: a quiet hour or two are chance.

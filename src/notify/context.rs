@@ -27,7 +27,7 @@ const MAX_STREAMS: usize = 5;
 pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<String> {
     let time = |instant: Timestamp| short_time(instant, at, style.zone);
     match &incident.evidence {
-        Evidence::Rate(rate) => rate_context(incident.rule, rate),
+        Evidence::Rate(rate) => rate_context(incident.rule, rate, at, style),
         Evidence::Silence(silence) => {
             let with_tag = incident.tag.as_ref().map_or("", |_| " with this tag");
             let expected = approx(silence.expected);

@@ -346,6 +346,10 @@ fn rate_lines(rule: Rule, rate: &RateEvidence, style: Style) -> Vec<String> {
             plural(rate.left_out, "recipient")
         ));
     }
+    if let Some(sent) = rate.mail_sent_before() {
+        let sent = format_range(sent, style.zone);
+        lines.push(format!("Most of their mail was sent {sent}"));
+    }
     if rate.covered < rate.window {
         let covered = format_duration(rate.covered);
         lines.push(format!("Only {covered} of the window could be read"));

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use crate::model::{BounceClass, Incident, RateEvidence, RateUnit, Rule, Span, Timestamp};
+use crate::model::{BounceClass, Incident, MINUTE, RateEvidence, RateUnit, Rule, Span, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::context::capitalized;
-use crate::text::format::{approx_percent, count, format_duration, plural, short_range};
+use crate::text::format::{
+    approx_percent, count, format_duration, plural, short_range, short_time,
+};
 use crate::text::sanitize::clean;
 
 /// Of a time that was judged no later than this ago it may be said that nothing happened since.
@@ -82,7 +84,12 @@ pub(super) fn rate_denominator(rate: &RateEvidence) -> String {
     }
 }
 
-pub(super) fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
+pub(super) fn rate_context(
+    rule: Rule,
+    rate: &RateEvidence,
+    at: Timestamp,
+    style: Style,
+) -> Vec<String> {
     let mut parts = Vec::new();
     match rate.classes.as_slice() {
         // The first line says that they are hard.
@@ -117,6 +124,17 @@ pub(super) fn rate_context(rule: Rule, rate: &RateEvidence) -> Vec<String> {
         lines.push(format!("Only {covered} of that time could be read."));
     }
     lines
+    if let Some(sent) = rate.mail_sent_before() {
+        let happened = match rule {
+            Rule::SpamRate => "was reported",
+            _ => "bounced",
+        };
+        let when = match sent.length() < MINUTE {
+            true => short_time(sent.from, at, style.zone),
+            false => short_range(sent, at, style.zone),
+        };
+        lines.push(format!("Most of the mail that {happened} was sent {when}."));
+    }
 }
 
 /// Returns `18 hard bounces, 4 blocked by the receiver`.

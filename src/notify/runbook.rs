@@ -55,7 +55,7 @@ pub fn advice(incident: &Incident) -> String {
             Some(_) => "Read why receivers do not take this mail",
             None => "Check status.postmarkapp.com, then follow one of the newest messages",
         },
-        Rule::HardBounceWake if is_past(incident) => {
+        Rule::HardBounceWake if is_past(incident) || is_of_old_mail(incident) => {
             "Look at its bounces before that list is sent again (Postmark suspends senders at such rates)"
         }
         Rule::HardBounceWake => {
@@ -69,6 +69,9 @@ pub fn advice(incident: &Incident) -> String {
                 "Find the list or form that these dead addresses came from; Postmark has suppressed them already"
             }
         },
+        Rule::SpamRate if is_past(incident) || is_of_old_mail(incident) => {
+            "Find the mail that was reported, and do not send it again (complaints at Gmail are not among these)"
+        }
         Rule::SpamRate => {
             "Find the mail that was reported and stop it (complaints at Gmail are not among these)"
         }
@@ -219,6 +222,11 @@ fn is_sent_again(incident: &Incident) -> bool {
 fn is_past(incident: &Incident) -> bool {
     incident.again.is_some()
         || matches!(&incident.evidence, Evidence::Rate(rate) if rate.is_long_over_by(incident.judged_at))
+}
+
+/// Returns whether the mail that bounced, or was reported, was sent so long ago that it need not be sent any more.
+fn is_of_old_mail(incident: &Incident) -> bool {
+    matches!(&incident.evidence, Evidence::Rate(rate) if rate.is_of_old_mail(incident.judged_at))
 }
 
 /// Returns how far back a command looks, at least `least`: in whole days to before the first of what happened, where that is over.

@@ -25,6 +25,7 @@ fn rate(
         until: None,
         newest_at: None,
         wave: None,
+        mail_sent: None,
         unit: RateUnit::Recipients,
         numerator,
         denominator,
@@ -80,6 +81,16 @@ pub(super) fn hard_bounce_wake() -> Course {
             i.judged_at = march(4, 11, 0);
             i.problem = Some(wave);
             i.last_event_at = Some(wave.until);
+        },
+    )
+    .variant(
+        "of mail that was sent before",
+        "Sent when most of the mail that bounced was sent long before.",
+        |i| {
+            if let Evidence::Rate(rate) = &mut i.evidence {
+                rate.until = Some(i.judged_at);
+                rate.mail_sent = Some(Span::new(march(1, 9, 0), march(1, 9, 40)));
+            }
         },
     )
 }

@@ -18,6 +18,7 @@ fn all() -> Vec<Evidence> {
         until: Some(T),
         newest_at: Some(T),
         wave: Some(span),
+        mail_sent: Some(span),
         unit: RateUnit::EstimatedRecipients,
         numerator: 3,
         denominator: 100,
