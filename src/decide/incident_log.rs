@@ -327,6 +327,12 @@ impl IncidentLog {
         Some(closed)
     }
 
+    /// Returns when the open incident of this key was judged last.
+    pub fn judged_at(&self, key: &IncidentKey) -> Option<Timestamp> {
+        let open = self.current.get(key).filter(|incident| incident.is_open());
+        open.map(|incident| incident.judged_at)
+    }
+
     /// Returns the open incident of this id.
     pub(super) fn find_open(&mut self, id: &str) -> Option<&mut Incident> {
         let mut current = self.current.values_mut();

@@ -76,6 +76,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         evidence,
         without_blocks: None,
     }
+        unread: None,
 }
 
 fn events(times: &[Timestamp], verdict: Verdict) -> Finding {

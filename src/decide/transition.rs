@@ -128,6 +128,7 @@ fn reopen(
         last_reminder_at: at,
         evidence: evidence.clone(),
         problem: finding.evidence.problem(),
+        unread: None,
         again: None,
         recovered_at: None,
         ..before.clone()
@@ -163,6 +164,10 @@ pub(super) fn advance(
         incident.judged_at = at;
     }
     record_problem(incident, finding);
+    if finding.verdict != Verdict::Unknown {
+        let before = incident.unread.into_iter();
+        incident.unread = before.chain(finding.unread).reduce(Span::hull);
+    }
     if finding.rule.is_of_events() {
         join_events(incident, finding);
     }

@@ -90,7 +90,7 @@ impl Together {
     }
 
     /// What is known of the mail of all of them, as of one stream; `None` for fewer than two.
-    pub(super) fn joint(&self) -> Option<&History> {
+    pub fn joint(&self) -> Option<&History> {
         (self.members.len() > 1).then_some(&self.joint)
     }
 

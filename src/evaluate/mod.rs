@@ -8,6 +8,7 @@ mod replay;
 mod sample_replay;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use catch_up::{drop_superseded_reminders, opened_and_resolved};
 pub use losses::known_losses;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, Detector, PollHealth, Together};
+use crate::evaluate::unread::add_unread;
 use crate::model::{
     Evidence, Finding, History, Incident, Learned, Rule, Series, ServerName, Step, StreamId,
     StreamKey, Timestamp, Transition, Verdict,
@@ -116,6 +118,9 @@ impl Evaluator {
         at: Timestamp,
     ) -> Option<Finding> {
         let mut finding = self.detector.detect_together(together, at)?;
+        if let Some(joint) = together.joint() {
+            add_unread(&mut finding, log, joint, at);
+        }
         if let (Verdict::Within, Evidence::Silence(silence)) =
             (finding.verdict, &mut finding.evidence)
             && let Some(stop) = log.stop_of_several()
@@ -139,10 +144,13 @@ impl Evaluator {
             let incidents = self.past_losses.iter().chain(log.incidents());
             let losses = known_losses(incidents, history, stream, at);
             let blocking = log.blocking_domains(stream);
-            findings.extend(
-                self.detector
-                    .detect(history, stream, &losses, &blocking, at),
-            );
+            let mut found = self
+                .detector
+                .detect(history, stream, &losses, &blocking, at);
+            for finding in &mut found {
+                add_unread(finding, log, history, at);
+            }
+            findings.extend(found);
         }
         findings
     }

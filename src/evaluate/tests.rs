@@ -1,5 +1,6 @@
 mod blocks;
 mod partial_loss;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -40,6 +40,8 @@ pub struct Finding {
     /// Of `bounce_rate` the same without the recipients that [`domain_blocks`](Rule::DomainBlocks) tells of at this instant; `None`
     /// where these change nothing.
     pub without_blocks: Option<Box<(Verdict, Evidence)>>,
+    /// What could not be read since the open incident that it is about was judged last.
+    pub unread: Option<Span>,
 }
 
 impl Finding {
@@ -53,6 +55,7 @@ impl Finding {
             severity,
             evidence,
             without_blocks: None,
+            unread: None,
         }
     }
 }

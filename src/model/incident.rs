@@ -126,6 +126,9 @@ pub struct Incident {
     pub again: Option<DeliveredSince>,
     /// The first instant within bounds before it resolved, which is later where a rule waits to be sure; of one that a person
     /// closed, the first after that.
+    /// The time while it was open, from the first to the last of it, that could not be read: whether mail was sent then is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Span>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_at: Option<Timestamp>,
     /// Who closed it, where it did not end by itself.
@@ -181,6 +184,7 @@ impl Incident {
             closed_by: None,
             closed_as: None,
             server_number: None,
+            unread: None,
             acknowledged: None,
         }
     }

@@ -147,6 +147,15 @@ impl Span {
         }
     }
 
+    /// The shortest span that holds both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        Self {
+            from: self.from.min(other.from),
+            until: self.until.max(other.until),
+        }
+    }
+
     /// Its length.
     pub fn length(self) -> Duration {
         self.until.since(self.from)
