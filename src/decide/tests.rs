@@ -13,6 +13,7 @@ mod inhibition;
 mod muting;
 mod one_problem;
 mod quiet_hours;
+mod returned;
 mod switched_off;
 mod together;
 mod told_blocks;
@@ -52,8 +53,8 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         until: None,
         newest_at: None,
         wave: None,
-        unit: RateUnit::Recipients,
         mail_sent: None,
+        unit: RateUnit::Recipients,
         numerator: 1,
         denominator: 10,
         floor: 10,
@@ -75,8 +76,8 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         severity,
         evidence,
         without_blocks: None,
-    }
         unread: None,
+    }
 }
 
 fn events(times: &[Timestamp], verdict: Verdict) -> Finding {
@@ -389,10 +390,10 @@ fn proof(sent: Option<Timestamp>, verdict: Verdict) -> Finding {
             bounced: 0,
             reasons: Vec::new(),
             needed: 3,
+            share_before: None,
             queued: 0,
             since: None,
             newest_lost: None,
-            share_before: None,
             newest_late: None,
             again: None,
             last_proven_sent: sent,

@@ -81,7 +81,7 @@ pub(super) fn open(
         last_event_at: newest.max(finding.evidence.newest_event()),
         events: events_of(finding).len() as u64,
         worst: Some(evidence.clone()),
-        lost_since: evidence.lost_since(),
+        began_at: evidence.began_at(),
         problem: evidence.problem(),
         server_number: policy.server_number,
         ..Incident::opened(
@@ -258,8 +258,8 @@ fn record_worst(incident: &mut Incident, evidence: &Evidence) {
     if worst.is_none_or(|worst| evidence.is_worse_than(worst)) {
         incident.worst = Some(evidence.clone());
     }
-    let before = incident.lost_since.into_iter();
-    incident.lost_since = before.chain(evidence.lost_since()).min();
+    let before = incident.began_at.into_iter();
+    incident.began_at = before.chain(evidence.began_at()).min();
 }
 
 /// Keeps the time of what was wrong. What is not over yet may go on, but begins no earlier than its breaches say.

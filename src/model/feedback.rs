@@ -72,8 +72,25 @@ impl Rule {
 
 impl Evidence {
     /// Returns when the first message was sent of what it says is not delivered.
-    pub const fn lost_since(&self) -> Option<Timestamp> {
+    const fn lost_since(&self) -> Option<Timestamp> {
         match self {
+            Self::Delivery(_) | Self::DeliveryDrop(_) => self.began_at(),
+            _ => None,
+        }
+    }
+
+    /// Returns when what it says is wrong began, where it knows more of that than when it was judged.
+    pub const fn began_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Rate(rate) => match rate.wave {
+                Some(wave) => Some(wave.from),
+                None => None,
+            },
+            Self::Silence(silence) => Some(silence.gap.from),
+            Self::Drop(drop) => match drop.missing_burst {
+                Some(burst) => Some(burst.due_at),
+                None => Some(drop.window.from),
+            },
             Self::Delivery(delivery) => delivery.since,
             Self::DeliveryDrop(drop) => Some(drop.since),
             _ => None,
@@ -88,13 +105,26 @@ impl Incident {
             return None;
         }
         let seen = self.worst.as_ref().unwrap_or(&self.evidence);
-        let begins = self.lost_since.or(seen.lost_since());
+        let begins = self.began_at.or(seen.lost_since());
         let from = begins.map_or(self.opened_at, |begins| begins.min(self.opened_at));
         let until = match self.state {
             IncidentState::Open { .. } => at,
             IncidentState::Resolved { at: ended, .. } => self.recovered_at.unwrap_or(ended).min(at),
         };
         Some(Span::new(from, until.max(from)))
+    }
+
+    /// Returns the share of the mail that is lost, where it is open and a part still arrives; else 0.
+    pub fn lost_share(&self) -> f64 {
+        match &self.evidence {
+            Evidence::DeliveryDrop(drop) if self.is_open() && drop.delivered > 0 => {
+                1.0 - drop.share()
+            }
+            Evidence::Delivery(run) if self.is_open() => {
+                run.share_before.map_or(0.0, |share| 1.0 - share)
+            }
+            _ => 0.0,
+        }
     }
 
     /// Returns the time that a verdict on it is about; `None` while it is open, and where its rule does not learn.
@@ -114,19 +144,6 @@ impl Incident {
         Some(Span::new(from, self.recovered_at.unwrap_or(at).max(from)))
     }
 }
-    /// Returns the share of the mail that is lost, where it is open and a part still arrives; else 0.
-    pub fn lost_share(&self) -> f64 {
-        match &self.evidence {
-            Evidence::DeliveryDrop(drop) if self.is_open() && drop.delivered > 0 => {
-                1.0 - drop.share()
-            }
-            Evidence::Delivery(run) if self.is_open() => {
-                run.share_before.map_or(0.0, |share| 1.0 - share)
-            }
-            _ => 0.0,
-        }
-    }
-
 
 impl History {
     /// Returns what is known at `at` of when mail was sent, without the outages that people called real and the times in which the

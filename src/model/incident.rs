@@ -115,20 +115,25 @@ pub struct Incident {
     /// The evidence of its worst breach; `None` where an older version opened it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Evidence>,
-    /// When the first message was sent of what, by any of its breaches, was not delivered. A breach looks back for some days only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lost_since: Option<Timestamp>,
+    /// When it began by any of its breaches, each time that it returned: a breach looks back for some days only. An older version
+    /// stored that of mail that was not delivered alone.
+    #[serde(
+        default,
+        rename = "lost_since",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub began_at: Option<Timestamp>,
     /// From the first to the last of what was wrong, as far as its findings know that of single bounces or messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Span>,
+    /// The time while it was open, from the first to the last of it, that could not be read: whether mail was sent then is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Span>,
     /// The newest sampled mail, where it is delivered again while the incident is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<DeliveredSince>,
     /// The first instant within bounds before it resolved, which is later where a rule waits to be sure; of one that a person
     /// closed, the first after that.
-    /// The time while it was open, from the first to the last of it, that could not be read: whether mail was sent then is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unread: Option<Span>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_at: Option<Timestamp>,
     /// Who closed it, where it did not end by itself.
@@ -177,14 +182,14 @@ impl Incident {
             events: 0,
             evidence,
             worst: None,
-            lost_since: None,
+            began_at: None,
             problem: None,
+            unread: None,
             again: None,
             recovered_at: None,
             closed_by: None,
             closed_as: None,
             server_number: None,
-            unread: None,
             acknowledged: None,
         }
     }
@@ -197,6 +202,17 @@ impl Incident {
     /// Returns when it opened first.
     pub fn first_opening(&self) -> Timestamp {
         self.first_opened_at.unwrap_or(self.opened_at)
+    }
+
+    /// Returns when the trouble began, however often it returned since.
+    pub fn first_began(&self) -> Timestamp {
+        let first = self.first_opening();
+        self.began_at.map_or(first, |began| began.min(first))
+    }
+
+    /// Returns when it returned last; `None` where it was never over.
+    pub fn returned_at(&self) -> Option<Timestamp> {
+        self.first_opened_at.map(|_| self.opened_at)
     }
 
     /// Returns the servers that it is of: its own, and those of the streams that stopped together.
