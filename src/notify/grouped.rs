@@ -8,8 +8,9 @@ use crate::notify::closed::closed_phrase;
 use crate::notify::context::{joint_problem_span, split_remedy};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
-use crate::notify::phrase::{group_phrase, recovery_phrase};
+use crate::notify::phrase::{group_phrase, group_recovery_phrase, recovery_phrase};
 use crate::notify::runbook::{advice, is_token};
+use crate::notify::unjudged::is_unjudged;
 use crate::notify::{Level, MAX_LINE, Message, headline_with_end};
 use crate::text::format::{format_duration, format_time, plural, short_range, short_time};
 
@@ -102,9 +103,12 @@ pub(crate) fn headline_phrase(first: &Transition, steps: &[&Transition]) -> Stri
         return match (first.incident.is_unwatched(), &first.incident.evidence) {
             (true, _) => "no longer watched".to_owned(),
             _ if is_any_closed(steps) => closed_together(steps),
-            (false, Evidence::Rate(_)) => format!("{} to normal", recovery_phrase(rule)),
-            _ if rule == Rule::Blind => "hushwatch can read their mail again".to_owned(),
-            (false, _) => recovery_phrase(rule).to_owned(),
+            (false, Evidence::Rate(_)) => format!(
+                "{} to normal{}",
+                recovery_phrase(rule),
+                otherwise_over(steps)
+            ),
+            (false, _) => format!("{}{}", group_recovery_phrase(rule), otherwise_over(steps)),
         };
     }
     let gaps = steps
@@ -127,6 +131,21 @@ fn is_any_closed(steps: &[&Transition]) -> bool {
     let mut incidents = steps.iter().map(|step| &step.incident);
     incidents.any(|incident| incident.closed_by.is_some())
 }
+/// Returns how those of them are over that are not back to normal: `, or too little mail to judge it`; nothing where all are.
+fn otherwise_over(steps: &[&Transition]) -> &'static str {
+    let is_other = |evidence: &Evidence| match evidence {
+        Evidence::Rate(rate) => is_unjudged(rate),
+        Evidence::Drop(drop) => drop.settled.is_some(),
+        _ => false,
+    };
+    let mut others = steps.iter().map(|step| &step.incident.evidence);
+    match others.find(|evidence| is_other(evidence)) {
+        Some(Evidence::Rate(_)) => ", or there is too little mail to judge it",
+        Some(_) => ", or has settled at a lower level",
+        None => "",
+    }
+}
+
 
 /// Returns by whom they were closed, where it is the same of all; else that they are over or were closed.
 fn closed_together(steps: &[&Transition]) -> String {

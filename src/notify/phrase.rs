@@ -25,6 +25,19 @@ pub(crate) const fn recovery_phrase(rule: Rule) -> &'static str {
     }
 }
 
+/// Returns the same of several places at once, after their number: `6 servers: …`.
+pub(crate) const fn group_recovery_phrase(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Blind => "hushwatch can read their mail again",
+        Rule::ServerChanged => "their tokens belong to their own Postmark servers again",
+        Rule::SuppressedAddress => "Postmark sends to the operators' addresses again",
+        Rule::Canary => "their test mail is delivered again",
+        Rule::SmtpErrors => "Postmark no longer refuses their SMTP mail",
+        Rule::DnsDrift => "their mail records are good again",
+        rule => recovery_phrase(rule),
+    }
+}
+
 /// Returns the problem that a rule watches for, as a noun.
 pub(crate) const fn problem_name(rule: Rule) -> &'static str {
     match rule {
@@ -40,7 +53,7 @@ pub(crate) const fn problem_name(rule: Rule) -> &'static str {
         Rule::SuppressedAddress => "suppressed operator address",
         Rule::Canary => "test mail not delivered",
         Rule::SmtpErrors => "SMTP mail refused",
-        Rule::DomainBlocks => "blocked by a recipient domain",
+        Rule::DomainBlocks => "mail blocked by a recipient domain",
         Rule::DnsDrift => "broken mail records",
         Rule::BounceRate => "high bounce rate",
         Rule::SpamRate => "high spam complaint rate",

@@ -67,7 +67,7 @@ fn weaker_of(data: &Day) -> BTreeMap<&str, Vec<&Incident>> {
     weaker
 }
 
-/// Returns the end of the line of `stronger` that names what these inhibited: ` · with high bounce rate (fp8xrr3b)`.
+/// Returns the end of the line of `stronger` that names what these inhibited: ` · also: high bounce rate (fp8xrr3b)`.
 fn with_weaker<'i>(
     stronger: impl Iterator<Item = &'i Incident>,
     weaker: &BTreeMap<&str, Vec<&Incident>>,
@@ -86,7 +86,7 @@ fn with_weaker<'i>(
     }
     match all.is_empty() {
         true => String::new(),
-        false => format!(" · with {}", elide(all, MAX_NAMES)),
+        false => format!(" · also: {}", elide(all, MAX_NAMES)),
     }
 }
 

@@ -135,9 +135,16 @@ fn what_a_stronger_incident_inhibits_is_no_problem_of_its_own() {
     let inhibited = day(vec![silence.clone(), bounces(false)]);
     assert_eq!(verdict(&inhibited), "1 problem open");
     let lines = lines_of(&inhibited);
-    let named = lines[0].ends_with(" · delivery_silence · with high bounce rate (bounce_rate)");
+    let named = lines[0].ends_with(" · delivery_silence · also: high bounce rate (bounce_rate)");
     assert!(named, "{lines:#?}");
     assert!(!lines[1].contains("bounce_rate"), "{lines:#?}");
+    let blocked = day(vec![
+        silence.clone(),
+        of_rule(Rule::DomainBlocks, 60, false),
+    ]);
+    let end = " · also: mail blocked by a recipient domain (domain_blocks)";
+    let lines = lines_of(&blocked);
+    assert!(lines[0].ends_with(end), "{lines:#?}");
     let both = day(vec![silence.clone(), bounces(true)]);
     assert_eq!(verdict(&both), "2 problems open", "people know of both");
     let elsewhere = Incident {
@@ -183,7 +190,7 @@ fn what_a_stronger_incident_inhibits_is_no_problem_of_its_own() {
     let said = "nothing open, 1 problem resolved";
     assert_eq!(verdict(&suspended), said);
     let lines = lines_of(&suspended);
-    let end = " · account_inactive · with no mail sent on client-1/outbound (send_silence)";
+    let end = " · account_inactive · also: no mail sent on client-1/outbound (send_silence)";
     assert!(lines.iter().any(|line| line.ends_with(end)), "{lines:#?}");
 }
 
