@@ -10,11 +10,11 @@ use crate::model::{Incident, IncidentState, MINUTE, Severity};
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_phrase;
-use crate::notify::context::{problem_span, worst_phrase};
-use crate::notify::describe::describe_open;
+use crate::notify::context::{lasted, since_when, unread_phrase, whole_span, worst_phrase};
+use crate::notify::describe::describe_dated;
 use crate::notify::location::location;
 use crate::notify::phrase::problem_name;
-use crate::text::format::{format_date_time, format_duration, format_time};
+use crate::text::format::{format_date_time, format_time};
 use crate::text::sanitize::clean;
 
 /// Returns the page of one incident.
@@ -52,14 +52,17 @@ pub(super) fn health_of(incident: &Incident) -> Health {
 
 /// Returns what is or was wrong, and when.
 fn summary(incident: &Incident, style: Style) -> String {
-    let span = problem_span(incident);
+    let span = whole_span(incident);
     let from = format_date_time(span.from, style.zone);
     if incident.is_open() {
-        let problem = describe_open(incident, style);
+        let since = since_when(incident, |at| format_date_time(at, style.zone));
+        let problem = describe_dated(incident, style);
         let by = incident.acknowledged.as_ref().map(|a| person(&a.by));
         let by = by.map_or_else(String::new, |by| format!("; acknowledged by {by}"));
         let zone = style.zone.name();
-        return clean(&format!("{problem}, since {from} {zone}{by}"));
+        let unread = unread_phrase(incident, incident.judged_at, style);
+        let unread = unread.map_or_else(String::new, |unread| format!("; {unread}"));
+        return clean(&format!("{problem}, since {since} {zone}{unread}{by}"));
     }
     let worst = worst_phrase(incident).map_or_else(String::new, |worst| format!("; {worst}"));
     if let (Some(closed), IncidentState::Resolved { at, .. }) =
@@ -77,10 +80,18 @@ fn summary(incident: &Incident, style: Style) -> String {
         return clean(&format!("resolved: it was at {from} {zone}{worst}"));
     }
     let until = format_time(span.until, style.zone);
-    let length = format_duration(span.length());
+    let zone = style.zone.name();
+    let unread = unread_phrase(incident, span.until, style);
+    let worst = unread.map_or_else(String::new, |unread| format!("; {unread}")) + &worst;
+    if let Some(returned_at) = incident.returned_at() {
+        let returned = format_time(returned_at, style.zone);
+        return clean(&format!(
+            "resolved: it was there from {from} to {until} {zone}, with a pause until it returned {returned}{worst}"
+        ));
+    }
+    let length = lasted(incident, span);
     clean(&format!(
-        "resolved: it lasted {length}, from {from} to {until} {}{worst}",
-        style.zone.name()
+        "resolved: it lasted {length}, from {from} to {until} {zone}{worst}"
     ))
 }
 

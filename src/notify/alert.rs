@@ -1,7 +1,7 @@
 //! The message of one step of an incident: what is wrong, compared with what, and what to do next.
 
 use crate::model::{DAY, Severity, Step, Transition, Zone};
-use crate::notify::context::{context_lines, problem_span, resolved_lines};
+use crate::notify::context::{context_lines, resolved_lines, since_when};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::runbook::next_step;
@@ -23,7 +23,10 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
     let location = location(incident);
     let footer = footer(transition, style);
     if transition.step == Step::Resolved {
-        let headline = format!("{location}: {}", describe_resolved(incident));
+        let headline = format!(
+            "{location}: {}",
+            describe_resolved(incident, transition.at, style)
+        );
         let lines = resolved_lines(incident, transition.at, style);
         return Message::new(Level::Resolved, &headline, lines, &footer);
     }
@@ -63,13 +66,13 @@ pub(crate) fn footer(transition: &Transition, style: Style) -> String {
     let incident = &transition.incident;
     let is_late = match transition.step {
         Step::Escalated | Step::Reminded => true,
-        // It opened at an instant that was missed.
-        Step::Opened => transition.at > incident.opened_at,
+        // It opened at an instant that was missed, or returned.
+        Step::Opened => transition.at > incident.opened_at || incident.returned_at().is_some(),
         Step::Resolved => false,
     };
     let since = if is_late {
-        let from = short_time(problem_span(incident).from, transition.at, style.zone);
-        format!(" · since {from}")
+        let since = since_when(incident, |at| short_time(at, transition.at, style.zone));
+        format!(" · since {since}")
     } else {
         String::new()
     };

@@ -2,11 +2,11 @@
 
 use crate::model::{Incident, Span};
 use crate::notify::alert::Style;
-use crate::notify::context::{problem_span, worst_phrase};
+use crate::notify::context::{lasted, problem_span, unread_phrase, worst_phrase};
 use crate::notify::location::location;
 use crate::notify::phrase::problem_name;
 use crate::notify::{Level, Message};
-use crate::text::format::{format_duration, plural, short_range};
+use crate::text::format::{plural, short_range};
 
 /// Returns one message for the incidents that a gap hid, and for the spans of it that can no longer be read, with the
 /// stream of each.
@@ -20,13 +20,15 @@ pub fn catch_up(
     let incidents = hidden.iter().map(|incident| {
         let problem = problem_span(incident);
         let worst = worst_phrase(incident).map_or_else(String::new, |phrase| format!(", {phrase}"));
+        let unread = unread_phrase(incident, gap.until, style);
+        let unread = unread.map_or_else(String::new, |unread| format!(", {unread}"));
         format!(
-            "{} {}: {} {} ({}){worst} · {}",
+            "{} {}: {} {} ({}){worst}{unread} · {}",
             Level::Resolved.sign(),
             location(incident),
             problem_name(incident.rule),
             range(problem),
-            format_duration(problem.length()),
+            lasted(incident, problem),
             incident.id,
         )
     });

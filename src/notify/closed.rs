@@ -5,7 +5,7 @@ use crate::model::{
     DAY, Evidence, Incident, IncidentState, Judgement, Rule, STAYS_CLOSED, Severity, Timestamp,
 };
 use crate::notify::alert::Style;
-use crate::notify::context::{problem_span, worst, worst_phrase};
+use crate::notify::context::{since_when, worst, worst_phrase};
 use crate::notify::describe::{describe, other_server};
 use crate::notify::phrase::problem_name;
 use crate::text::format::{format_duration, short_time};
@@ -39,9 +39,9 @@ pub(crate) fn closed_course(incident: &Incident, at: Timestamp, style: Style) ->
         IncidentState::Resolved { at, .. } => at,
         IncidentState::Open { .. } => incident.judged_at,
     };
-    let from = short_time(problem_span(incident).from, at, style.zone);
+    let since = since_when(incident, |instant| short_time(instant, at, style.zone));
     let when = short_time(closed_at, at, style.zone);
-    Some(format!("since {from}, {closed} {when}"))
+    Some(format!("since {since}, {closed} {when}"))
 }
 
 /// Returns how it was until a person closed it, and what follows from that.
@@ -52,7 +52,7 @@ pub(super) fn closed_lines(incident: &Incident, at: Timestamp, style: Style) -> 
             change.former
         )];
     }
-    let from = short_time(problem_span(incident).from, at, style.zone);
+    let since = since_when(incident, |instant| short_time(instant, at, style.zone));
     let how = worst_phrase(incident).unwrap_or_else(|| {
         let at_worst = Incident {
             evidence: worst(incident).clone(),
@@ -66,16 +66,16 @@ pub(super) fn closed_lines(incident: &Incident, at: Timestamp, style: Style) -> 
         }
         _ => format!("{}.", reopening(incident)),
     };
-    vec![format!("Until then, since {from}: {how}."), follows]
+    vec![format!("Until then, since {since}: {how}."), follows]
 }
 
 /// Returns what a person closed that may go on, as it reads at `now`: `no mail sent since 08:58, closed as real by Amy 13:05; if it
 /// goes on, it opens again Mon 23 Nov 13:05`. `None` of one that ended otherwise.
 pub(crate) fn closed_standing(incident: &Incident, now: Timestamp, style: Style) -> Option<String> {
-    let from = short_time(problem_span(incident).from, now, style.zone);
+    let since = since_when(incident, |at| short_time(at, now, style.zone));
     let closed = closed_until(incident, now, style)?;
     Some(format!(
-        "{} since {from}, {closed}",
+        "{} since {since}, {closed}",
         problem_name(incident.rule)
     ))
 }

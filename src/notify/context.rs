@@ -25,6 +25,13 @@ const MAX_STREAMS: usize = 5;
 
 /// Returns what stands beside an open problem at `at`: what is usual, and what else is known of it.
 pub(crate) fn context_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<String> {
+    let mut lines = evidence_lines(incident, at, style);
+    let unread = unread_phrase(incident, at, style);
+    lines.extend(unread.map(|unread| format!("{unread}.")));
+    lines
+}
+
+fn evidence_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<String> {
     let time = |instant: Timestamp| short_time(instant, at, style.zone);
     match &incident.evidence {
         Evidence::Rate(rate) => rate_context(incident.rule, rate, at, style),
@@ -210,7 +217,7 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         )];
     }
     let problem = problem_span(incident);
-    let lasted = format_duration(problem.length());
+    let lasted = lasted(incident, problem);
     let range = short_range(problem, at, style.zone);
     let worst_phrase =
         worst_phrase(incident).map_or_else(String::new, |phrase| format!("; {phrase}"));
@@ -279,8 +286,23 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
             sentence(&format!("The problem lasted {lasted} ({range}){why}"))
         }
     };
+    let before = incident.returned_at().map(|returned_at| {
+        let time = |instant| short_time(instant, at, style.zone);
+        let returned = time(returned_at);
+        match problem.until < returned_at {
+            // The worst of it was before.
+            true => format!("It returned {returned}."),
+            false => {
+                let began = time(incident.first_began());
+                format!("It was there before, from {began} on, and returned {returned}.")
+            }
+        }
+    });
+    let unread = unread_phrase(incident, at, style).map(|unread| format!("{unread}."));
     let last = last_mail(&incident.evidence, at, style);
-    std::iter::once(line).chain(last).collect()
+    let first = std::iter::once(line).chain(unread).chain(before);
+    let first = first.collect::<Vec<_>>().join(" ");
+    std::iter::once(first).chain(last).collect()
 }
 
 /// Returns `at its worst 18 of 47 recipients bounced (38%)`; `None` where a length of time says it all.
@@ -333,8 +355,55 @@ pub(crate) fn worst(incident: &Incident) -> &Evidence {
     incident.worst.as_ref().unwrap_or(&incident.evidence)
 }
 
-/// Returns the span in which the problem lasted, which begins before the incident opened and ends before it resolved.
+/// Returns since when an incident stands, and when it returned, with `time` for the words of an instant: `09:12, returned 13:05`.
+pub(crate) fn since_when(incident: &Incident, time: impl Fn(Timestamp) -> String) -> String {
+    let began = incident.first_began();
+    let from = problem_span(incident).from.min(began);
+    match incident.returned_at() {
+        Some(returned_at) => format!("{}, returned {}", time(from), time(returned_at)),
+        None => time(from),
+    }
+}
+
+/// Returns the span in which the problem lasted, which begins before the incident opened and ends before it resolved: of an open one
+/// from the first time on, of one that is over the last time that it came.
 pub(crate) fn problem_span(incident: &Incident) -> Span {
+    let last = last_span(incident);
+    match incident.is_open() {
+        true => Span::new(last.from.min(incident.first_began()), last.until),
+        false => last,
+    }
+}
+
+/// Returns the span from when it began first, however often it returned, to its end.
+pub(crate) fn whole_span(incident: &Incident) -> Span {
+    let last = last_span(incident);
+    match incident.returned_at() {
+        Some(_) => Span::new(last.from.min(incident.first_began()), last.until),
+        None => last,
+    }
+}
+
+/// Returns how long `span` of an incident that is over lasted for sure: `14 d`, or `at least 14 d` where it may have ended, or gone on,
+/// in time that could not be read.
+pub(crate) fn lasted(incident: &Incident, span: Span) -> String {
+    match incident.unread {
+        None => format_duration(span.length()),
+        Some(unread) => {
+            let read = span.length() - span.intersect(unread).length();
+            format!("at least {}", format_duration(read))
+        }
+    }
+}
+
+/// Returns what of the time of an incident could not be read, as it reads at `at`: `Sun 15 Mar 09:00 – Sun 26 Apr 08:00 could not be
+/// read`.
+pub(crate) fn unread_phrase(incident: &Incident, at: Timestamp, style: Style) -> Option<String> {
+    let unread = short_range(incident.unread?, at, style.zone);
+    Some(format!("{unread} could not be read"))
+}
+
+fn last_span(incident: &Incident) -> Span {
     let resolved_at = match incident.state {
         IncidentState::Resolved { at, .. } => at,
         IncidentState::Open { .. } => incident.judged_at,
@@ -383,7 +452,7 @@ pub(crate) fn problem_span(incident: &Incident) -> Span {
 pub(crate) fn joint_problem_span<'i>(
     incidents: impl Iterator<Item = &'i Incident>,
 ) -> Option<Span> {
-    let spans = incidents.map(problem_span);
+    let spans = incidents.map(whole_span);
     spans.reduce(|a, b| Span::new(a.from.min(b.from), a.until.max(b.until)))
 }
 

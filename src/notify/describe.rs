@@ -2,14 +2,14 @@
 
 use crate::model::{
     BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
-    DomainBlocksEvidence, DropEvidence, Evidence, Incident, IncidentState, MissingStreams,
+    DomainBlocksEvidence, DropEvidence, Evidence, HOUR, Incident, IncidentState, MissingStreams,
     Rule, SameServer, ServerChange, StreamId, Subject, Suppressed, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_headline;
 use crate::notify::delivery::{describe_delivered_again, describe_delivery_drop};
 use crate::notify::phrase::recovery_phrase;
-use crate::notify::rate::{describe_rate, has_none_since};
+use crate::notify::rate::{describe_rate, has_none_since, past_window};
 use crate::notify::together::describe_silent;
 use crate::notify::unjudged::{describe_unjudged, is_unjudged};
 use crate::text::elide::{elide, elide_and};
@@ -71,6 +71,11 @@ pub fn describe_missing_streams(of: &MissingStreams) -> String {
 /// Returns what is wrong, as it was last seen, and what has changed since.
 pub fn describe_open(incident: &Incident, style: Style) -> String {
     describe_open_at(incident, incident.judged_at, style)
+}
+
+/// Returns the same for whoever reads it at an instant that is not known: of a rate with the times of its window.
+pub fn describe_dated(incident: &Incident, style: Style) -> String {
+    describe_open_at(incident, incident.judged_at + HOUR, style)
 }
 
 /// Returns the same as it is read at `at`, which may be later than it was judged.
@@ -315,8 +320,8 @@ pub(crate) fn shown(address: &str, style: Style) -> String {
     }
 }
 
-/// Returns how it ended: what is back to normal, or why it is no longer watched.
-pub fn describe_resolved(incident: &Incident) -> String {
+/// Returns how it ended, as it is read at `at`: what is back to normal, or why it is no longer watched.
+pub fn describe_resolved(incident: &Incident, at: Timestamp, style: Style) -> String {
     if incident.is_unwatched() {
         let why = match (&incident.stream, &incident.tag) {
             _ if incident.is_disabled() => "its rule was switched off",
@@ -343,13 +348,19 @@ pub fn describe_resolved(incident: &Incident) -> String {
             "sending has settled at {} of what it was",
             approx_percent(level.per_day / level.per_day_before.max(1e-9))
         ),
-        Evidence::Rate(rate) if is_unjudged(rate) => describe_unjudged(incident, rate),
-        Evidence::Rate(rate) => format!(
-            "{phrase} to {} ({} of {})",
-            approx_percent(rate.rate()),
-            count(rate.numerator),
-            count(rate.denominator)
-        ),
+        Evidence::Rate(rate) => {
+            let window = past_window(rate, at, style);
+            if is_unjudged(rate) {
+                return describe_unjudged(incident, rate, window.as_deref());
+            }
+            let window = window.map_or_else(String::new, |window| format!(", {window}"));
+            format!(
+                "{phrase} to {} ({} of {}{window})",
+                approx_percent(rate.rate()),
+                count(rate.numerator),
+                count(rate.denominator)
+            )
+        }
         Evidence::Silence(silence) => {
             format!("{phrase}{}", describe_silent(incident, silence))
         }

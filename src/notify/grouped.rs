@@ -77,7 +77,11 @@ fn since(steps: &[&Transition], style: Style) -> String {
     match first.step {
         // That it ended is not known.
         _ if is_any_closed(steps) => String::new(),
-        Step::Resolved => format!(" · {}", short_range(span, first.at, style.zone)),
+        Step::Resolved => {
+            let is_unread = steps.iter().any(|step| step.incident.unread.is_some());
+            let unread = if is_unread { ", in part not read" } else { "" };
+            format!(" · {}{unread}", short_range(span, first.at, style.zone))
+        }
         _ if span.from < first.at => {
             format!(" · since {}", short_time(span.from, first.at, style.zone))
         }
@@ -127,10 +131,6 @@ pub(crate) fn headline_phrase(first: &Transition, steps: &[&Transition]) -> Stri
     }
 }
 
-fn is_any_closed(steps: &[&Transition]) -> bool {
-    let mut incidents = steps.iter().map(|step| &step.incident);
-    incidents.any(|incident| incident.closed_by.is_some())
-}
 /// Returns how those of them are over that are not back to normal: `, or too little mail to judge it`; nothing where all are.
 fn otherwise_over(steps: &[&Transition]) -> &'static str {
     let is_other = |evidence: &Evidence| match evidence {
@@ -146,6 +146,10 @@ fn otherwise_over(steps: &[&Transition]) -> &'static str {
     }
 }
 
+fn is_any_closed(steps: &[&Transition]) -> bool {
+    let mut incidents = steps.iter().map(|step| &step.incident);
+    incidents.any(|incident| incident.closed_by.is_some())
+}
 
 /// Returns by whom they were closed, where it is the same of all; else that they are over or were closed.
 fn closed_together(steps: &[&Transition]) -> String {
@@ -183,7 +187,7 @@ pub(crate) fn group_advice(first: &Transition) -> String {
 fn place_line(step: &Transition, style: Style) -> String {
     let incident = &step.incident;
     let what = match step.step {
-        Step::Resolved => describe_resolved(incident),
+        Step::Resolved => describe_resolved(incident, step.at, style),
         _ => describe_open_at(incident, step.at, style),
     };
     format!("{}: {what} · {}", location(incident), incident.id)

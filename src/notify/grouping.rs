@@ -212,7 +212,7 @@ fn incident_updates<'s>(
 
 /// Returns a step of an instant that was missed as it is written now: with its incident as it is, where that is still open, since nobody
 /// is told at 23:00 how long no mail had been sent at 17:00; and an end with the days of its times.
-fn as_of_now(step: &Transition, incidents: &[Incident], now: Timestamp) -> Transition {
+pub fn as_of_now(step: &Transition, incidents: &[Incident], now: Timestamp) -> Transition {
     if step.at >= now {
         return step.clone();
     }

@@ -5,7 +5,8 @@ use crate::model::{DAY, Incident, IncidentState, MINUTE, Severity, Step, Timesta
 use crate::notify::alert::{Style, footer, step_prefix};
 use crate::notify::answered::acknowledged_line;
 use crate::notify::context::{
-    capitalized, context_lines, joint_problem_span, problem_span, resolved_lines, worst_phrase,
+    self, capitalized, context_lines, joint_problem_span, problem_span, resolved_lines, whole_span,
+    worst_phrase,
 };
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::grouped::{by_reason, group_advice, headline_phrase, name_lines, noun};
@@ -30,7 +31,7 @@ pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) 
     let footer = footer(shown, style);
     if shown.step == Step::Resolved {
         let lasted = lasted(std::iter::once(incident));
-        let what = format!("{place}: {}", describe_resolved(incident));
+        let what = format!("{place}: {}", describe_resolved(incident, shown.at, style));
         let headline = headline_with_end(&what, &lasted);
         let lines = resolved_lines(incident, shown.at, style);
         let lines = lines.into_iter().chain(course);
@@ -64,7 +65,17 @@ fn lasted<'i>(incidents: impl Iterator<Item = &'i Incident> + Clone) -> String {
     if incidents.clone().any(is_unknown) {
         return String::new();
     }
-    let span = joint_problem_span(incidents).filter(|span| span.length() >= MINUTE);
+    let mut of = incidents.clone();
+    if let (Some(one), None) = (of.next(), of.next()) {
+        let span = whole_span(one);
+        return match span.length() < MINUTE {
+            true => String::new(),
+            false => format!(", after {}", context::lasted(one, span)),
+        };
+    }
+    // How long several lasted together is not known where one of them was not seen.
+    let is_seen = incidents.clone().all(|incident| incident.unread.is_none());
+    let span = joint_problem_span(incidents).filter(|span| is_seen && span.length() >= MINUTE);
     span.map_or_else(String::new, |span| {
         format!(", after {}", format_duration(span.length()))
     })
@@ -167,8 +178,8 @@ fn problem_opened_at(incident: &Incident) -> Timestamp {
     problem_span(incident).from.max(incident.opened_at)
 }
 
-/// Returns `incident` as people know it by `told`, the steps that they were told: what a mute or quiet hours keep back of it is
-/// told at their end.
+/// Returns `incident` as people know it by `notified`, the steps that they were told: what a mute or quiet hours keep back while it
+/// stands is told at their end. That it is over alarms nobody, so it is not kept back of an edit.
 pub fn as_reported(incident: &Incident, notified: &[Transition]) -> Incident {
     match notified.last().filter(|_| incident.notification_deferred) {
         None => incident.clone(),
@@ -274,7 +285,7 @@ fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String
             (level, describe_open_at(incident, t.at, style))
         } else {
             let worst = worst_phrase(incident).map(|phrase| format!("; {phrase}"));
-            let what = describe_resolved(incident) + &worst.unwrap_or_default();
+            let what = describe_resolved(incident, t.at, style) + &worst.unwrap_or_default();
             (Level::Resolved, what)
         };
         let place = location(incident);

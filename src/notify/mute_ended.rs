@@ -2,7 +2,7 @@
 
 use crate::model::{Incident, MAX_QUIET_HOURS, Timestamp};
 use crate::notify::alert::Style;
-use crate::notify::context::problem_span;
+use crate::notify::context::since_when;
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::runbook::next_step;
@@ -20,7 +20,8 @@ pub fn mute_ended_messages(
     style: Style,
 ) -> Vec<Message> {
     let still = open.iter().map(|incident| open_line(incident, now, style));
-    let lines: Vec<String> = still.chain(resolved.iter().map(resolved_line)).collect();
+    let over = |incident: &Incident| resolved_line(incident, now, style);
+    let lines: Vec<String> = still.chain(resolved.iter().map(over)).collect();
     let severity = open.iter().map(|i| i.severity).max();
     let level = severity.map_or(Level::Resolved, Level::from);
     let verdict = match (open.len() as u64, resolved.len() as u64) {
@@ -84,17 +85,17 @@ fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
         Level::from(incident.severity).label(),
         location(incident),
         describe_open_at(incident, now, style),
-        short_time(problem_span(incident).from, now, style.zone),
+        since_when(incident, |at| short_time(at, now, style.zone)),
         incident.id,
     )
 }
 
-fn resolved_line(incident: &Incident) -> String {
+fn resolved_line(incident: &Incident, now: Timestamp, style: Style) -> String {
     format!(
         "{}{}: {} · {}",
         Level::Resolved.label(),
         location(incident),
-        describe_resolved(incident),
+        describe_resolved(incident, now, style),
         incident.id
     )
 }

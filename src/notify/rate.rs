@@ -23,16 +23,14 @@ pub(super) fn describe_rate(
     style: Style,
 ) -> String {
     let rule = incident.rule;
-    if let Some(until) = rate.until.filter(|_| rate.is_over_by(at)) {
-        let window = Span::before(until, rate.window);
+    if let Some(window) = past_window(rate, at, style) {
         let since = match has_none_since(incident, rate, at) {
             true => NONE_SINCE,
             false => "",
         };
         return format!(
-            "{} {} ({}){since}",
+            "{} {window} ({}){since}",
             rate_counts(rule, rate),
-            short_range(window, at, style.zone),
             approx_percent(rate.rate())
         );
     }
@@ -42,6 +40,13 @@ pub(super) fn describe_rate(
         rate_counts(rule, rate),
         approx_percent(rate.rate())
     )
+}
+
+/// Returns the window of a rate by its times, as they read at `at`; `None` where it is the present one.
+pub(super) fn past_window(rate: &RateEvidence, at: Timestamp, style: Style) -> Option<String> {
+    let until = rate.until.filter(|_| rate.is_over_by(at))?;
+    let window = Span::before(until, rate.window);
+    Some(short_range(window, at, style.zone))
 }
 
 /// Returns the length of the window of a rate, after `the last`.
@@ -119,11 +124,6 @@ pub(super) fn rate_context(
     if !first.is_empty() {
         lines.push(first.join(" "));
     }
-    if rate.covered < rate.window {
-        let covered = format_duration(rate.covered);
-        lines.push(format!("Only {covered} of that time could be read."));
-    }
-    lines
     if let Some(sent) = rate.mail_sent_before() {
         let happened = match rule {
             Rule::SpamRate => "was reported",
@@ -135,6 +135,11 @@ pub(super) fn rate_context(
         };
         lines.push(format!("Most of the mail that {happened} was sent {when}."));
     }
+    if rate.covered < rate.window {
+        let covered = format_duration(rate.covered);
+        lines.push(format!("Only {covered} of that time could be read."));
+    }
+    lines
 }
 
 /// Returns `18 hard bounces, 4 blocked by the receiver`.

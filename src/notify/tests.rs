@@ -1,3 +1,5 @@
+mod times;
+
 use super::alert::alert;
 use super::samples::{STYLE, chapters, course_of, courses, mute_lines, rule_chapter};
 use super::*;

@@ -12,15 +12,26 @@ pub(super) fn is_unjudged(rate: &RateEvidence) -> bool {
     rate.denominator == 0 || is_small || rate.rate() > rate.threshold
 }
 
-/// Returns why such a rate is over: `too little mail to judge the bounce rate now (6 of 78, 7.7%)`.
-pub(super) fn describe_unjudged(incident: &Incident, rate: &RateEvidence) -> String {
+/// Returns why such a rate is over: `too little mail to judge the bounce rate now (6 of 78, 7.7%)`; `past` are the times of its
+/// window, where that is not the present one.
+pub(super) fn describe_unjudged(
+    incident: &Incident,
+    rate: &RateEvidence,
+    past: Option<&str>,
+) -> String {
     let name = recovery_phrase(incident.rule).trim_end_matches(" is back");
     if rate.denominator == 0 {
-        let window = rate_window(rate);
-        return format!("no mail in the last {window} to judge the {name} by");
+        let window = match past {
+            Some(past) => past.to_owned(),
+            None => format!("in the last {}", rate_window(rate)),
+        };
+        return format!("no mail {window} to judge the {name} by");
     }
     let why = match incident.rule {
-        _ if rate.denominator < rate.floor => format!("too little mail to judge the {name} now"),
+        _ if rate.denominator < rate.floor => {
+            let when = past.unwrap_or("now");
+            format!("too little mail to judge the {name} {when}")
+        }
         Rule::SpamRate => "no complaint for a day".to_owned(),
         _ => "no bounce for a day".to_owned(),
     };

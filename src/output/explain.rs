@@ -14,6 +14,7 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_phrase;
+use crate::notify::context::unread_phrase;
 use crate::notify::describe::{describe_open, describe_resolved};
 use crate::notify::evidence::evidence_lines;
 use crate::notify::location::location;
@@ -209,6 +210,7 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
     if incident.is_open() {
         lines.push(describe_open(incident, style));
     }
+    lines.extend(unread_phrase(incident, incident.judged_at, style));
     if let Some(acknowledged) = &incident.acknowledged {
         let at = format_date_time(acknowledged.at, style.zone);
         lines.push(format!(
@@ -285,7 +287,7 @@ fn timeline(report: &IncidentReport, style: Style) -> Vec<String> {
             (false, false) => "recorded only",
         };
         let what = match step.step {
-            Step::Resolved => describe_resolved(&step.incident),
+            Step::Resolved => describe_resolved(&step.incident, step.at, style),
             _ => describe_open(&step.incident, style),
         };
         format!(

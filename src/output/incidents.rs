@@ -2,8 +2,8 @@
 
 use crate::model::{Incident, IncidentState, Judgement, Span, Timestamp, Zone};
 use crate::notify::alert::Style;
-use crate::notify::context::worst;
-use crate::notify::describe::{describe, describe_open};
+use crate::notify::context::{self, unread_phrase, worst};
+use crate::notify::describe::{describe, describe_open_at};
 use crate::notify::location::location;
 use crate::output::json::ListedIncident;
 use crate::text::format::{format_duration, format_exact, plural, short_range};
@@ -42,12 +42,16 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
                 evidence: worst(incident).clone(),
                 ..incident.clone()
             };
-            let lasted = format_duration(at.since(incident.first_opening()));
+            let stood = Span::new(incident.first_opening(), at);
+            let lasted = context::lasted(incident, stood);
             (lasted, describe(&at_worst, style))
         }
         None => {
             let lasts = format_duration(now.since(incident.first_opening()));
-            (format!("{lasts}, open"), describe_open(incident, style))
+            (
+                format!("{lasts}, open"),
+                describe_open_at(incident, now, style),
+            )
         }
     };
     [
@@ -57,7 +61,7 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
         incident.rule.to_string(),
         location(incident),
         incident.id.clone(),
-        notes(listed, style.zone),
+        notes(listed, now, style),
         what,
     ]
 }
@@ -67,8 +71,8 @@ fn opened(incident: &Incident, zone: Zone) -> String {
 }
 
 /// Returns when it returned, and what people did with it: whether they were told, who closed it, and what it was to them.
-fn notes(listed: &ListedIncident, zone: Zone) -> String {
-    let incident = &listed.incident;
+fn notes(listed: &ListedIncident, now: Timestamp, style: Style) -> String {
+    let (incident, zone) = (&listed.incident, style.zone);
     let mut notes = Vec::new();
     if incident.first_opened_at.is_some() {
         notes.push(format!(
@@ -76,6 +80,7 @@ fn notes(listed: &ListedIncident, zone: Zone) -> String {
             format_exact(incident.opened_at, zone)
         ));
     }
+    notes.extend(unread_phrase(incident, now, style));
     if !incident.notified {
         notes.push("not sent".to_owned());
     }

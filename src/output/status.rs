@@ -18,9 +18,9 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::{closed_standing, closed_stop};
-use crate::notify::context::problem_span;
+use crate::notify::context::{since_when, unread_phrase};
 use crate::notify::describe::{
-    SANDBOX, SWITCHED_OFF, describe_missing_streams, describe_open, describe_same_server,
+    SANDBOX, SWITCHED_OFF, describe_missing_streams, describe_open_at, describe_same_server,
 };
 use crate::notify::digest::{JudgedDay, UnusualStream};
 use crate::notify::location::{location, tag_label};
@@ -204,7 +204,7 @@ impl StatusReport {
                 Some(beside) => format!("Open incidents: {open}; beside them, {beside}"),
             },
         });
-        lines.extend(self.open.iter().map(|i| incident_line(i, style)));
+        lines.extend(self.open.iter().map(|i| incident_line(i, self.now, style)));
         let closed = self.closed.iter();
         lines.extend(closed.filter_map(|i| closed_line(i, self.now, style)));
         let mutes = self.mutes.iter().map(|mute| mute_line(mute, zone));
@@ -417,16 +417,18 @@ fn detection_delay_text(delay: Option<Duration>) -> String {
     }
 }
 
-fn incident_line(incident: &Incident, style: Style) -> String {
+fn incident_line(incident: &Incident, now: Timestamp, style: Style) -> String {
     let by = incident.acknowledged.as_ref().map(|a| person(&a.by));
     let by = by.map_or_else(String::new, |by| format!("; acknowledged by {by}"));
+    let unread = unread_phrase(incident, now, style);
+    let unread = unread.map_or_else(String::new, |unread| format!("; {unread}"));
     format!(
-        "  {} {} {} since {}: {}{by}",
+        "  {} {} {} since {}: {}{unread}{by}",
         incident.id,
         incident.severity.name(),
         location(incident),
-        format_time(problem_span(incident).from, style.zone),
-        describe_open(incident, style)
+        since_when(incident, |at| format_time(at, style.zone)),
+        describe_open_at(incident, now, style)
     )
 }
 

@@ -16,7 +16,7 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::closed::{closed_standing, closed_stop};
 use crate::notify::context::split_remedy;
-use crate::notify::describe::{SANDBOX, describe_open};
+use crate::notify::describe::{SANDBOX, describe_open_at};
 use crate::notify::digest::JudgedDay;
 use crate::notify::mute::mute_scope;
 use crate::overview::notices::{LearnedFrom, Notice, Notices};
@@ -125,7 +125,7 @@ impl<'r> Reading<'r> {
         {
             return (
                 of_severity(worst.severity),
-                describe_open(worst, self.style),
+                describe_open_at(worst, self.present.now, self.style),
             );
         }
         let mut same = self.present.same_servers.iter();

@@ -8,7 +8,8 @@ use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::sinks::{resolved_step, sink_rows};
 use crate::cycle::stored_message::channel_row;
 use crate::model::{Timestamp, Transition};
-use crate::notify::grouping::{ServerUpdates, group_messages, is_silent_end};
+use crate::notify::alert::alert;
+use crate::notify::grouping::{ServerUpdates, as_of_now, group_messages, is_silent_end};
 use crate::notify::routing::{NotificationState, ThreadState};
 use crate::store::{self, CycleCommit, Database, MessageKind, MessageThread};
 
@@ -89,7 +90,15 @@ pub(super) fn build_commit(
     let edits = messages.edits.into_iter();
     let released = servers.iter().flat_map(|s| &s.mute_end.resolved);
     let released = released.map(|incident| resolved_step(incident, now, style));
-    let steps = evaluation.transitions.iter().cloned().chain(released);
+    // What was judged for an instant that was missed is read now.
+    let of_server = |server: &ServerEvaluation| {
+        let told = server.transitions.iter().map(|step| {
+            let shown = as_of_now(step, &server.incidents, now);
+            (step.clone(), alert(&shown, style).to_text())
+        });
+        told.collect::<Vec<_>>()
+    };
+    let steps = servers.iter().flat_map(of_server).chain(released);
     let steps: Vec<_> = steps.collect();
     let for_sinks = sink_rows(&context.config.sinks, &steps, &notified.steps);
     CycleCommit {

@@ -7,7 +7,9 @@ use crate::notify::Level;
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_course;
-use crate::notify::context::{joint_problem_span, problem_span, worst_phrase};
+use crate::notify::context::{
+    joint_problem_span, problem_span, since_when, unread_phrase, worst_phrase,
+};
 use crate::notify::describe::describe_open_at;
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
@@ -134,8 +136,8 @@ fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
     let since = match what.ends_with(NONE_SINCE) {
         true => String::new(),
         false => {
-            let from = short_time(problem_span(incident).from, now, style.zone);
-            format!(" · since {from}")
+            let since = since_when(incident, |at| short_time(at, now, style.zone));
+            format!(" · since {since}")
         }
     };
     format!(
@@ -282,7 +284,11 @@ fn ended_line(end: &Transition, data: &Day, now: Timestamp, style: Style) -> Str
             };
             format!("since {since}, {why} {}", time(at))
         }
-        IncidentState::Resolved { .. } => waves(end, data, now, style),
+        IncidentState::Resolved { .. } => {
+            let unread = unread_phrase(incident, now, style);
+            let unread = unread.map_or_else(String::new, |unread| format!(" at least, {unread}"));
+            waves(end, data, now, style) + &unread
+        }
         IncidentState::Open { .. } => {
             let since = time(problem_span(incident).from);
             format!("since {since}, resolved after this period")
@@ -336,6 +342,9 @@ fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> Strin
     // Of those that a person closed, or that nobody watches any more, it is not known when they ended.
     let others = EndedOtherwise::count(incidents());
     let when = match others.describe(&|n: usize| n.to_string()).as_slice() {
+        [] if incidents().any(|incident| incident.unread.is_some()) => {
+            format!("{}, in part not read", short_range(span, now, style.zone))
+        }
         [] => short_range(span, now, style.zone),
         others => format!(
             "since {}, {}",

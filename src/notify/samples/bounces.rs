@@ -143,6 +143,14 @@ pub(super) fn bounce_rate() -> Course {
             };
         },
     )
+    .variant(
+        "returned",
+        "Sent when it is back after people were told of its end.",
+        |i| {
+            i.first_opened_at = Some(i.opened_at);
+            (i.opened_at, i.judged_at) = (march(3, 16, 0), march(3, 16, 0));
+        },
+    )
 }
 
 pub(super) fn spam_rate() -> Course {

@@ -107,6 +107,21 @@ pub(super) fn send_silence() -> Course {
         |i| i.judged_at = march(4, 12, 0),
     )
     .variant(
+        "ended unread",
+        "Sent when mail flows again after a time that could not be read, in which it may have come back before.",
+        |i| {
+            let stop = silence(march(4, 9, 57), march(18, 10, 0), 19_740.0, 402.0);
+            (i.evidence, i.worst) = (silence(march(31, 8, 58), march(31, 9, 0), 1.8, 0.1), Some(stop));
+            i.unread = Some(Span::new(march(18, 10, 0), march(31, 8, 0)));
+            i.judged_at = march(31, 9, 0);
+            i.state = IncidentState::Resolved {
+                at: march(31, 9, 0),
+                unwatched: false,
+                disabled: false,
+            };
+        },
+    )
+    .variant(
         "no longer watched",
         "Sent when a tag or stream with an open incident is no longer in use.",
         move |i| {

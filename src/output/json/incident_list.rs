@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::{Feedback, Incident, IncidentState, Transition};
+use crate::output::json::evidence::span_json;
 use crate::output::json::{IncidentFields, TransitionView};
 
 /// An incident in a list.
@@ -28,6 +29,9 @@ struct ListedView<'a> {
     /// Null where nobody did.
     acknowledged_by: Option<&'a str>,
     closed_by: Option<&'a str>,
+    /// The time while it was open that could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread: Option<Value>,
     verdict: Option<&'a str>,
 }
 
@@ -49,6 +53,7 @@ pub fn incidents_json(incidents: &[ListedIncident]) -> Value {
             },
             acknowledged_by: acknowledged.map(|by| by.by.as_str()),
             closed_by: incident.closed_by.as_deref(),
+            unread: incident.unread.as_ref().map(span_json),
             verdict: listed.feedback.as_ref().map(|said| said.judgement.name()),
         })
     };
