@@ -16,7 +16,7 @@ use crate::notify::routing::{NotificationState, Route, Target, targets};
 use crate::notify::telling::{Gap, Telling, TellingForm};
 use crate::notify::update::incident_update;
 
-pub use silent_ends::is_silent_end;
+pub use silent_ends::{is_silent_end, is_silent_turn};
 
 /// The maximum number of incidents that one catch-up message names.
 const MAX_INCIDENTS_PER_CATCH_UP: usize = 18;

@@ -181,7 +181,8 @@ fn problem_opened_at(incident: &Incident) -> Timestamp {
 /// Returns `incident` as people know it by `notified`, the steps that they were told: what a mute or quiet hours keep back while it
 /// stands is told at their end. That it is over alarms nobody, so it is not kept back of an edit.
 pub fn as_reported(incident: &Incident, notified: &[Transition]) -> Incident {
-    match notified.last().filter(|_| incident.notification_deferred) {
+    let is_held = incident.notification_deferred && incident.is_open();
+    match notified.last().filter(|_| is_held) {
         None => incident.clone(),
         Some(last) => Incident {
             acknowledged: incident.acknowledged.clone(),

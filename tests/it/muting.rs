@@ -240,7 +240,7 @@ fn group_in_slack(world: &World) -> String {
 }
 
 #[test]
-fn an_edit_of_a_group_leaves_what_is_muted_as_people_know_it() {
+fn an_edit_of_a_group_says_at_once_that_what_is_muted_is_over() {
     for waits in [false, true] {
         let mut world = a_group(false, 1);
         world.hours("2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
@@ -273,7 +273,11 @@ fn an_edit_of_a_group_leaves_what_is_muted_as_people_know_it() {
             group.contains("✅ RESOLVED shop/stream-1: "),
             "{waits}: {group}"
         );
-        assert!(group.contains("🟠 WARN other/news: "), "{waits}: {group}");
+        let over = "✅ RESOLVED other/news: ";
+        assert!(
+            group.contains(over),
+            "an edit notifies nobody; {waits}: {group}"
+        );
         let told = texts(&world);
         assert!(
             told.contains("RESOLVED shop/stream-1: ") && !told.contains("other/news"),

@@ -21,8 +21,8 @@ pub(super) fn split_held(
     rows.filter_map(|row| split(row, held, style)).collect()
 }
 
-/// Words the edits anew that go with what is not `held`: of the incidents that are, the message in Slack goes on to say what people
-/// were told last.
+/// Words the edits anew that go with what is not `held`: of the incidents that are and still stand, the message in Slack goes on to
+/// say what people were told last.
 pub(super) fn leave_as_reported(
     s: &mut Database,
     split: &mut [SplitRow],

@@ -9,7 +9,7 @@ use crate::cycle::sinks::{resolved_step, sink_rows};
 use crate::cycle::stored_message::channel_row;
 use crate::model::{Timestamp, Transition};
 use crate::notify::alert::alert;
-use crate::notify::grouping::{ServerUpdates, as_of_now, group_messages, is_silent_end};
+use crate::notify::grouping::{ServerUpdates, as_of_now, group_messages, is_silent_turn};
 use crate::notify::routing::{NotificationState, ThreadState};
 use crate::store::{self, CycleCommit, Database, MessageKind, MessageThread};
 
@@ -39,7 +39,7 @@ pub(super) async fn load_notified(
     servers: &[ServerEvaluation],
 ) -> Result<NotificationState, store::Error> {
     let transitions = servers.iter().flat_map(|server| &server.transitions);
-    let is_shown = |t: &&Transition| t.notified || is_silent_end(t);
+    let is_shown = |t: &&Transition| t.notified || is_silent_turn(t);
     let notified = transitions.filter(is_shown).map(|t| &t.incident);
     let resolved = servers.iter().flat_map(|server| &server.mute_end.resolved);
     let ids: BTreeSet<String> = notified.chain(resolved).map(|i| i.id.clone()).collect();

@@ -1,5 +1,6 @@
-//! The end of an incident of which nobody is notified, as one that a stronger incident inhibits: its message is edited all the same, so
-//! that it does not read as open for ever.
+//! The end of an incident of which nobody is notified, or not yet: one that a stronger incident inhibits, that a mute or quiet hours hold
+//! back. Its message is edited all the same, so that it does not read as open for ever, or for as long as a mute lasts. An edit
+//! notifies nobody, and whoever muted the trouble looks at its message to see whether it is over.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +11,27 @@ use crate::notify::routing::{Target, ThreadState};
 
 /// Returns whether `step` ends an incident that people were notified of, and no notification of that end will follow.
 pub fn is_silent_end(step: &Transition) -> bool {
+    step.step == Step::Resolved && is_silent_turn(step) && !step.incident.notification_deferred
+}
+
+/// Returns whether `step` ends an incident that people were notified of, or brings it back, and nobody is notified of that now.
+pub fn is_silent_turn(step: &Transition) -> bool {
     let incident = &step.incident;
-    let is_end = step.step == Step::Resolved && !step.notified;
-    is_end && incident.notified && !incident.notification_deferred
+    let is_turn = match step.step {
+        Step::Resolved => true,
+        // Its end may have been edited in while it was held back as well.
+        Step::Opened => incident.notification_deferred,
+        Step::Escalated | Step::Reminded => false,
+    };
+    is_turn && !step.notified && incident.notified
 }
 
 impl Writer<'_> {
-    /// Returns the edits of the messages that name what ended without a notification.
+    /// Returns the edits of the messages that name what ended without a notification, or came back before that end was notified.
     pub(super) fn silent_ends(&self) -> Vec<ChannelMessage> {
         let steps = self.servers.iter().flat_map(|server| server.transitions);
-        let ended = steps.filter(|step| is_silent_end(step) && self.reads_as_open(&step.incident));
+        let ended =
+            steps.filter(|step| is_silent_turn(step) && self.is_told_as_open(&step.incident));
         let ended: BTreeSet<&str> = ended.map(|step| step.incident.id.as_str()).collect();
         let is_ended = |incident: &Incident| ended.contains(incident.id.as_str());
         let threads = self.notified.threads.iter();
@@ -27,11 +39,10 @@ impl Writer<'_> {
         threads.map(|thread| self.edit_of(thread)).collect()
     }
 
-    /// Returns whether the message of an incident that is over still says that it is open.
-    fn reads_as_open(&self, incident: &Incident) -> bool {
+    /// Returns whether the last step that people were told of an incident is not its end.
+    fn is_told_as_open(&self, incident: &Incident) -> bool {
         let steps = self.steps_told(incident);
-        let last = steps.last().map(|last| last.step);
-        !self.current(incident).is_open() && last.is_some_and(|last| last != Step::Resolved)
+        steps.last().is_some_and(|last| last.step != Step::Resolved)
     }
 
     /// Returns the steps that people were told of an incident, with those of this cycle.
@@ -83,6 +94,16 @@ mod tests {
 
     /// What people were told of the incidents of one message, of which `ended` are over: nobody is notified of it.
     fn messages(ids: &[&str], ended: &[&str], told: bool) -> CycleMessages {
+        messages_of(ids, ended, told, &|_| {})
+    }
+
+    /// The same with what `change` makes of their ends.
+    fn messages_of(
+        ids: &[&str],
+        ended: &[&str],
+        told: bool,
+        change: &dyn Fn(&mut Transition),
+    ) -> CycleMessages {
         let course = course_of(Rule::BounceRate);
         let of = |step: &str, id: &str| {
             let mut step = course.step(step).clone();
@@ -102,6 +123,7 @@ mod tests {
                 unwatched: false,
                 disabled: false,
             };
+            change(&mut step);
             step
         };
         let transitions: Vec<Transition> = ended.iter().map(end).collect();
@@ -150,6 +172,38 @@ mod tests {
         assert_eq!(edit.incident.as_deref(), Some("aaaa"));
         let text = edit.live.as_ref().expect("what it says").to_text();
         assert!(text.starts_with("✅ RESOLVED shop/aaaa: "), "{text}");
+    }
+
+    #[test]
+    fn what_ends_while_it_is_muted_is_edited_to_its_end_at_once() {
+        for ids in [&["aaaa"][..], &["aaaa", "bbbb"]] {
+            let muted = messages_of(ids, &["aaaa"], true, &|end| {
+                end.incident.notification_deferred = true
+            });
+            assert_eq!(muted.alerts, [], "nobody is told before the mute ends");
+            let [edit] = &muted.edits[..] else {
+                panic!("one edit: {:#?}", muted.edits);
+            };
+            let text = edit.message.to_text();
+            assert!(text.contains("✅ RESOLVED shop/aaaa: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_returns_while_it_is_muted_reads_as_open_again() {
+        let muted = messages_of(&["aaaa"], &["aaaa"], true, &|step| {
+            step.step = Step::Opened;
+            step.incident.state = IncidentState::Open { within_since: None };
+            step.incident.first_opened_at = Some(step.incident.opened_at);
+            step.incident.opened_at = step.at;
+            step.incident.notification_deferred = true;
+        });
+        assert_eq!(muted.alerts, []);
+        let [edit] = &muted.edits[..] else {
+            panic!("one edit: {:#?}", muted.edits);
+        };
+        let text = edit.message.to_text();
+        assert!(text.starts_with("🟠 WARN "), "{text}");
     }
 
     #[test]
