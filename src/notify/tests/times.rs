@@ -31,9 +31,9 @@ fn an_end_that_was_judged_hours_ago_bears_the_times_of_its_window() {
     let none = "shop/outbound: no mail 13:00–14:00 to judge the bounce rate by";
     assert_eq!(alert(&step, STYLE).headline(), none);
     rate_of(&mut step.incident, |rate| {
-        (rate.numerator, rate.denominator) = (1, 8);
+        (rate.numerator, rate.denominator) = (1, 9);
     });
-    let few = "shop/outbound: too little mail to judge the bounce rate 13:00–14:00 (1 of 8, 12.5%)";
+    let few = "shop/outbound: too little mail to judge the bounce rate 13:00–14:00 (1 of 9, 11%)";
     assert_eq!(alert(&step, STYLE).headline(), few);
 }
 
