@@ -129,8 +129,8 @@ fn one_server() -> Vec<Case> {
         transition.incident.notified = false;
     }
     let mixed = [
-        (BounceClass::Hard, 18),
-        (BounceClass::Blocked, 4),
+        (BounceClass::Hard, 4),
+        (BounceClass::Blocked, 2),
         (BounceClass::Soft, 3),
         (BounceClass::Complaint, 1),
         (BounceClass::Api, 2),
@@ -310,7 +310,7 @@ fn unseen() -> Day {
 
 fn several_servers() -> Vec<Case> {
     let client = |n: usize| {
-        let bounces = [(BounceClass::Hard, n as u64 / 10)];
+        let bounces = [(BounceClass::Hard, n as u64 / 30)];
         server(
             &format!("client-{n}"),
             vec![stream("outbound", 100 + n as u64, &bounces)],
