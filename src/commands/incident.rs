@@ -164,6 +164,12 @@ fn consequence(rule: Rule, judgement: Judgement) -> Option<&'static str> {
         Judgement::FalseAlarm if rule.learns_from_delivery() => {
             "the mail of its time counts for what is usually delivered"
         }
+        Judgement::Real if matches!(rule, Rule::BounceRate | Rule::SpamRate) => {
+            "if it lasted a day or more, its time is left out of what is usual"
+        }
+        Judgement::FalseAlarm if matches!(rule, Rule::BounceRate | Rule::SpamRate) => {
+            "if it lasted a day or more, its rate is taken for usual"
+        }
         _ => return None,
     };
     Some(text)

@@ -387,6 +387,12 @@ async fn load_histories(
                     history.older_blocks = s.older_blocks(&key, span)?;
                     history.older_blocks.judged_from = Some(blocks_from);
                 }
+                // What lasts is added up over more days than any window has.
+                let older = Span::new(detect::lasting_reach(&history, first).from, range.from);
+                if !older.is_empty() {
+                    let older = s.bounces_in(&key, older)?;
+                    history.bounce_events.splice(0..0, older);
+                }
                 Ok(history)
             })
             .await?;

@@ -64,6 +64,7 @@ fn finding(rule: Rule, verdict: Verdict) -> Finding {
         classes: Vec::new(),
         domains: Vec::new(),
         left_out: 0,
+        lasting: None,
         sent_since: None,
         last_sent: None,
         last_delivered: None,

@@ -54,7 +54,7 @@ pub use dns::{accept_broken, is_lookup_due, is_senders_due, join_answer};
 use kept::Kept;
 use level_shift::LevelShift;
 pub use poll_health::{PollHealth, evaluate_server};
-pub use rate::chance_breaches;
+pub use rate::{chance_breaches, lasting_reach};
 pub use silence::Silence;
 pub use smtp_errors::{evaluate_smtp_errors, is_statistics_due, join_statistics};
 pub use tags::watched_tags;

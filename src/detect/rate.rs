@@ -1,16 +1,20 @@
 //! Bounce and complaint rates over a threshold, with a floor for the denominator.
 
 mod blocks;
+mod evidence;
+mod lasting;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::detect::interval::{clopper_pearson, lower_end_exceeds};
+use crate::detect::interval::lower_end_exceeds;
 use crate::model::{
     BounceClass, BounceEvent, BouncedMessages, ChanceBreaches, DAY, Evidence, Finding, HOUR,
     History, MINUTE, RateEvidence, RateRule, RateUnit, Rule, Rules, Severity, Span, Timestamp,
-    Verdict, domain_of,
+    Verdict,
 };
+use evidence::newest_event;
+use lasting::State;
+pub use lasting::lasting_reach;
 
 /// The level of the interval which every alert states.
 const STATED_CONFIDENCE: f64 = 0.95;
@@ -26,6 +30,11 @@ const MIN_CERTAIN: u64 = 2;
 const HARD_BOUNCE_THRESHOLD: f64 = 0.05;
 /// ...of at least this many recipients in a day ("more than 100"), or of fewer in a short window if that is certain.
 const HARD_BOUNCE_MIN_DENOMINATOR: u64 = 101;
+
+/// A healthy sender's share of bounces.
+pub(super) const HEALTHY_BOUNCE_RATE: f64 = 0.005;
+/// A healthy sender's share of complaints: a fifth of what Postmark tolerates.
+pub(super) const HEALTHY_COMPLAINT_RATE: f64 = 0.0002;
 
 /// The time before a window that tells the usual rate, and the fewest recipients that do.
 const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
@@ -61,7 +70,10 @@ pub(super) fn evaluate(
 /// A window of a rate rule, and what makes a breach of it.
 #[derive(Clone, Debug)]
 pub(super) struct RateTest {
+    name: Rule,
     pub(super) rule: RateRule,
+    /// The rate of a healthy sender, where what lasts is added up.
+    healthy: Option<f64>,
     /// To open or to worsen, the newest bounce must not be older: no rate does so only because less mail was sent.
     max_age: Duration,
     /// Where the interval of the stated level must exceed the threshold: the weaker rule that must be broken, too.
@@ -71,7 +83,9 @@ pub(super) struct RateTest {
 impl RateTest {
     pub(super) fn bounces(rules: &Rules) -> Self {
         Self {
+            name: Rule::BounceRate,
             rule: rules.bounce_rate.clone(),
+            healthy: Some(HEALTHY_BOUNCE_RATE),
             max_age: HOUR,
             weaker: None,
         }
@@ -79,7 +93,9 @@ impl RateTest {
 
     pub(super) fn spam(rules: &Rules) -> Self {
         Self {
+            name: Rule::SpamRate,
             rule: rules.spam_rate.clone(),
+            healthy: Some(HEALTHY_COMPLAINT_RATE),
             max_age: rules.spam_rate.window,
             weaker: None,
         }
@@ -89,6 +105,8 @@ impl RateTest {
     pub(super) fn hard_bounces(rules: &Rules) -> [Self; 2] {
         let bounces = &rules.bounce_rate;
         let test = |window, min_denominator, weaker| Self {
+            name: Rule::HardBounceWake,
+            healthy: None,
             rule: RateRule {
                 threshold: HARD_BOUNCE_THRESHOLD,
                 window,
@@ -107,6 +125,17 @@ impl RateTest {
             test(DAY, HARD_BOUNCE_MIN_DENOMINATOR, None),
             test(bounces.window, bounces.min_denominator, Some(certain)),
         ]
+    }
+
+    /// Returns the longest time whose mail is judged, and that at `at`, which a large stream does not need.
+    pub(super) fn longest_time(&self, history: &History, at: Timestamp) -> (Duration, Span) {
+        match self.healthy.filter(|_| self.rule.confidence.is_some()) {
+            Some(_) => (lasting::LONGEST, lasting_reach(history, at)),
+            None => {
+                let window = self.rule.longest_window();
+                (window, Span::before(at, window))
+            }
+        }
     }
 
     /// Returns whether so many of a window's recipients are above the plain threshold and the floor.
@@ -233,16 +262,36 @@ impl WindowCounts {
         window: Span,
         counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
     ) -> Self {
+        Self::of_sent(history, window, counting, sent_to)
+    }
+
+    /// Returns those of `window`, which may begin before what was loaded of single minutes: then by the hours of the clock.
+    pub(super) fn since(
+        history: &History,
+        window: Span,
+        counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
+    ) -> Self {
+        match window.length() <= USUAL_PERIOD {
+            true => Self::counting(history, window, counting),
+            false => Self::of_sent(history, window, counting, |history, parts| {
+                lasting::sent_to_by_hours(history, parts, window.until)
+            }),
+        }
+    }
+
+    /// `sent_to` returns how many were sent to in the parts of the window, and of what it is the number.
+    fn of_sent(
+        history: &History,
+        window: Span,
+        counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
+        sent_to: impl Fn(&History, &[Span]) -> (RateUnit, u64),
+    ) -> Self {
         let window = history.since_beginning(window);
         let seen = history.seen(window);
         let whole = seen.iter().map(|part| history.whole_counts_within(*part));
         let parts: Vec<Span> = whole.filter(|part| !part.is_empty()).collect();
         let marked = history.bounced_in(&parts, &counting.counts);
-        let (unit, sent) = match history.recipients_in(&parts) {
-            Some(sent) if sent.is_estimated => (RateUnit::EstimatedRecipients, sent.recipients),
-            Some(sent) => (RateUnit::Recipients, sent.recipients),
-            None => (RateUnit::Messages, history.sent_in(&parts)),
-        };
+        let (unit, sent) = sent_to(history, &parts);
         let (bounced, outside) = counted(unit, marked);
         let (left_out, left_outside) =
             counted(unit, history.bounced_in(&parts, &counting.left_out));
@@ -312,17 +361,38 @@ fn evaluate_counted(
     test: &RateTest,
     counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
 ) -> (Verdict, RateEvidence) {
-    let (rule, counts) = (&test.rule, &counting.counts);
-    let found = WindowCounts::of_rule(history, at, rule, counting);
-    let parts = &found.parts;
-    let covered: Duration = parts.iter().map(|p| p.length()).sum();
-    let by_class = BounceClass::ALL.into_iter().map(|class| {
-        let bounced = history.bounced_in(parts, |event| event.class == class && counts(event));
-        (class, counted(found.unit, bounced).0)
-    });
-    let newest = newest_event(history, parts, counts);
+    let found = WindowCounts::of_rule(history, at, &test.rule, counting);
+    let verdict = judge_window(history, at, test, &found, &counting.counts);
+    let lasting = lasting::find(history, at, test, counting);
+    let Some(lasting) = lasting.filter(|lasting| lasting.outweighs(verdict)) else {
+        let evidence = evidence::of_window(history, at, test, counting, (verdict, &found));
+        return (verdict, evidence);
+    };
+    let found = WindowCounts::since(history, lasting.window, counting);
+    let newest = newest_event(history, &found.parts, &counting.counts);
+    let is_seen = newest.is_some_and(|newest| at.since(newest) <= DAY);
+    let verdict = match lasting.state {
+        State::Ongoing if is_seen && test.exceeds(found.bounced, found.denominator) => {
+            Verdict::Breach
+        }
+        State::Ongoing | State::Suspected => Verdict::Unresolved,
+        State::Over => Verdict::Within,
+    };
+    let evidence = evidence::of_window(history, at, test, counting, (verdict, &found));
+    (verdict, evidence::of_lasting(evidence, &lasting))
+}
+
+fn judge_window(
+    history: &History,
+    at: Timestamp,
+    test: &RateTest,
+    found: &WindowCounts,
+    counts: &impl Fn(&BounceEvent) -> bool,
+) -> Verdict {
+    let covered: Duration = found.parts.iter().map(|part| part.length()).sum();
+    let newest = newest_event(history, &found.parts, counts);
     let is_within = |length: Duration| newest.is_some_and(|newest| at.since(newest) <= length);
-    let verdict = if found.window.is_empty() || parts.is_empty() {
+    if found.window.is_empty() || found.parts.is_empty() {
         Verdict::Unknown
     } else if test.is_breach(found.bounced, found.denominator) && is_within(test.max_age) {
         Verdict::Breach
@@ -333,48 +403,16 @@ fn evaluate_counted(
         Verdict::Within
     } else {
         Verdict::Unknown
-    };
-    let is_breach = verdict == Verdict::Breach;
-    let rate = found.bounced as f64 / found.denominator.max(1) as f64;
-    let is_open = is_breach || verdict == Verdict::Unresolved;
-    let evidence = RateEvidence {
-        window: rule.window.max(at.since(found.window.from)),
-        covered,
-        until: Some(at),
-        newest_at: newest,
-        wave: is_open
-            .then(|| wave(history, parts, rule.threshold.max(rate / 2.0), counts))
-            .flatten(),
-        mail_sent: mail_sent(history, parts, counts),
-        unit: found.unit,
-        numerator: found.bounced,
-        denominator: found.denominator,
-        floor: rule.min_denominator,
-        threshold: rule.threshold,
-        usual: is_breach
-            .then(|| usual_rate(history, found.window, counting))
-            .flatten(),
-        interval: clopper_pearson(found.bounced, found.denominator, STATED_CONFIDENCE),
-        classes: by_class.filter(|(_, bounced)| *bounced > 0).collect(),
-        domains: top_domains(history, parts, counts),
-        left_out: found.left_out,
-        sent_since: sent_since(history, at, counts),
-        last_sent: history.last_sent(at),
-        last_delivered: history.last_delivered(at),
-    };
-    (verdict, evidence)
+    }
 }
 
-/// Returns the rate of the week up to the beginning of `window`; `None` where too little mail of it is known.
-fn usual_rate(
-    history: &History,
-    window: Span,
-    counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
-) -> Option<f64> {
-    let before = Span::new(window.until - USUAL_PERIOD, window.from);
-    let found = WindowCounts::counting(history, before, counting);
-    (found.denominator >= MIN_USUAL_DENOMINATOR)
-        .then(|| found.bounced as f64 / found.denominator as f64)
+/// Returns how many recipients, or messages, were sent in `parts`.
+fn sent_to(history: &History, parts: &[Span]) -> (RateUnit, u64) {
+    match history.recipients_in(parts) {
+        Some(sent) if sent.is_estimated => (RateUnit::EstimatedRecipients, sent.recipients),
+        Some(sent) => (RateUnit::Recipients, sent.recipients),
+        None => (RateUnit::Messages, history.sent_in(parts)),
+    }
 }
 
 /// Returns how many bounced, and how many of them were sent outside the window.
@@ -385,102 +423,6 @@ const fn counted(unit: RateUnit, bounced: BouncedMessages) -> (u64, u64) {
             (bounced.recipients, bounced.recipients_outside)
         }
     }
-}
-
-fn newest_event(
-    history: &History,
-    parts: &[Span],
-    counts: impl Fn(&BounceEvent) -> bool,
-) -> Option<Timestamp> {
-    let events = parts
-        .iter()
-        .flat_map(|part| history.bounce_events_in(*part));
-    events
-        .filter(|event| counts(event))
-        .map(|event| event.at)
-        .max()
-}
-
-/// Returns from when to when most of the mail of these events was sent, where that is known of most of them.
-fn mail_sent(
-    history: &History,
-    parts: &[Span],
-    counts: impl Fn(&BounceEvent) -> bool,
-) -> Option<Span> {
-    let events = parts
-        .iter()
-        .flat_map(|part| history.bounce_events_in(*part));
-    let events: Vec<&BounceEvent> = events.filter(|event| counts(event)).collect();
-    let mut known: Vec<Timestamp> = events.iter().filter_map(|event| event.sent_at).collect();
-    known.sort_unstable();
-    // A straggler at either end says nothing of the others.
-    let tenth = known.len() / 10;
-    let most = known.get(tenth..known.len() - tenth)?;
-    let span = Span::new(*most.first()?, *most.last()?);
-    (2 * known.len() > events.len()).then_some(span)
-}
-
-/// Returns how many messages were sent after the newest event of the last two days.
-fn sent_since(
-    history: &History,
-    at: Timestamp,
-    counts: impl Fn(&BounceEvent) -> bool,
-) -> Option<u64> {
-    let events = history.bounce_events_in(Span::before(at, 2 * DAY)).iter();
-    let newest = events.rev().find(|event| counts(event))?;
-    Some(history.sent.count(Span::new(newest.at, at)))
-}
-
-/// Returns the time from one event to another in which there were most of them beyond `level`, a share of the messages sent in it: the
-/// maximal sum over all such times.
-fn wave(
-    history: &History,
-    parts: &[Span],
-    level: f64,
-    counts: impl Fn(&BounceEvent) -> bool,
-) -> Option<Span> {
-    let begin = parts.first()?.from;
-    let events = parts
-        .iter()
-        .flat_map(|part| history.bounce_events_in(*part))
-        .filter(|event| counts(event));
-    let mut lowest: Option<(f64, Timestamp)> = None;
-    let mut most: Option<(f64, Span)> = None;
-    for (before, event) in events.enumerate() {
-        let sent = history.sent.count(Span::new(begin, event.at));
-        let sum = before as f64 - level * sent as f64;
-        let (low, from) = match lowest {
-            Some(lowest) if lowest.0 <= sum => lowest,
-            _ => (sum, event.at),
-        };
-        lowest = Some((low, from));
-        let excess = sum + 1.0 - low;
-        if most.is_none_or(|(most, _)| excess >= most) {
-            most = Some((excess, Span::new(from, event.at)));
-        }
-    }
-    most.map(|(_, span)| span)
-}
-
-fn top_domains(
-    history: &History,
-    parts: &[Span],
-    counts: impl Fn(&BounceEvent) -> bool,
-) -> Vec<(String, u64)> {
-    let mut domains = BTreeMap::new();
-    let events = parts
-        .iter()
-        .flat_map(|part| history.bounce_events_in(*part));
-    for event in events.filter(|event| counts(event)) {
-        let domain = domain_of(&event.recipient);
-        if !domain.is_empty() {
-            *domains.entry(domain).or_insert(0u64) += 1;
-        }
-    }
-    let mut most: Vec<_> = domains.into_iter().collect();
-    most.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    most.truncate(3);
-    most
 }
 
 #[cfg(test)]

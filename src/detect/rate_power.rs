@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::detect::interval::upper_tail;
-use crate::detect::rate::{Counting, RateTest, WindowCounts};
-use crate::model::{BounceClass, BounceEvent, History, RateRule, Rule, Rules, Span, Timestamp};
+use crate::detect::rate::{
+    Counting, HEALTHY_BOUNCE_RATE, HEALTHY_COMPLAINT_RATE, RateTest, WindowCounts,
+};
+use crate::model::{BounceClass, BounceEvent, History, Rule, Rules, Span, Timestamp};
 
 const WEEK_S: f64 = 7.0 * 86_400.0;
-/// A healthy sender's share of bounces, unless that is over half the threshold.
-const HEALTHY_BOUNCE_RATE: f64 = 0.005;
-/// A healthy sender's share of complaints, likewise: half of what Postmark warns at.
-const HEALTHY_COMPLAINT_RATE: f64 = 0.0002;
-/// The number of messages for which a healthy sender's share counts beside the stream's own.
+/// The number of messages for which a healthy sender's share, or half the threshold if that is less, counts beside the stream's own.
 const PRIOR_MESSAGES: f64 = 1000.0;
 /// The level that is recommended where a rule fires too often.
 pub const RECOMMENDED_CONFIDENCE: f64 = 0.95;
@@ -117,19 +115,22 @@ impl Analysis {
         }
         let usual = self.usual_share(history, polls);
         let per_week = |test| self.expected_per_week(history, test, usual, polls);
-        let max_count = |rule: &RateRule| {
-            let before = |at: &Timestamp| Span::before(*at, rule.longest_window());
-            let windows = polls.iter().map(before);
-            let counts = windows.map(|window| WindowCounts::new(history, window, &self.counts));
-            counts.map(|of| of.denominator).max().unwrap_or(0)
+        let longest = |test: &RateTest| {
+            let times = polls.iter().map(|at| test.longest_time(history, *at));
+            let counting = Counting::all(&self.counts);
+            let counts = times.map(|(_, time)| WindowCounts::since(history, time, &counting));
+            let most = counts.map(|of| of.denominator).max().unwrap_or(0);
+            (test.longest_time(history, Timestamp(0)).0, most)
         };
+        let (window, max_window_count) = longest(&self.test);
+        let (careful_window, max_careful_count) = longest(&careful);
         RatePower {
             rule: self.rule,
-            window: settings.longest_window(),
+            window,
             floor: settings.min_denominator,
-            max_window_count: max_count(settings),
-            careful_window: careful.rule.longest_window(),
-            max_careful_count: max_count(&careful.rule),
+            max_window_count,
+            careful_window,
+            max_careful_count,
             threshold: settings.threshold,
             usual,
             false_alarms_per_week: per_week(&self.test),
@@ -205,7 +206,7 @@ fn smallest(whole: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Coverage, CumulativeCounts, DAY, HOUR, MINUTE};
+    use crate::model::{Coverage, CumulativeCounts, DAY, HOUR, HourCount, MINUTE};
     use proptest::prelude::*;
 
     const HOURS: u32 = 28 * 24;
@@ -218,6 +219,12 @@ mod tests {
     fn hourly(sent: u64, class: BounceClass, wrong_every: u32) -> (History, Vec<Timestamp>) {
         let sent_at = |hour: u32| at(hour) + 30 * MINUTE;
         let ticks = (0..HOURS).map(|hour| (sent_at(hour), sent));
+        let hours = (0..HOURS).map(|hour| HourCount {
+            start: at(hour),
+            sent,
+            first_at: sent_at(hour),
+            last_at: sent_at(hour),
+        });
         let covered = Coverage::from_spans([Span::new(at(0), at(HOURS))]);
         let event = |hour: u32| BounceEvent {
             tag: None,
@@ -233,6 +240,7 @@ mod tests {
             installed_at: Some(at(0)),
             messages: covered.clone(),
             bounces: covered,
+            hours: hours.collect(),
             sent: CumulativeCounts::from_counts(ticks),
             bounce_events: wrong.map(event).collect(),
             ..History::default()
@@ -287,7 +295,8 @@ mod tests {
         let careful = power_of(&few, &Rules::default(), Rule::BounceRate);
         assert_eq!(
             (careful.window, careful.max_window_count),
-            (7 * DAY, 7 * 96)
+            (42 * DAY, 28 * 96),
+            "what is too little for a window is added up"
         );
         assert!(!careful.can_never_fire());
         let hinted = (plain.careful_window, plain.max_careful_count);

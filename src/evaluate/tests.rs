@@ -1,4 +1,5 @@
 mod blocks;
+mod lasting;
 mod partial_loss;
 mod unread;
 

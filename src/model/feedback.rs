@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, History, Incident, IncidentState, Rule, Span, Timestamp};
+use super::{DAY, Evidence, History, Incident, IncidentState, Rule, Span, Timestamp};
 
 /// Whether an incident was one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +137,8 @@ impl Incident {
             Evidence::Drop(drop) => drop.missing_burst.map_or(drop.window.from, |b| b.due_at),
             Evidence::Delivery(delivery) => delivery.since.unwrap_or(self.opened_at),
             Evidence::DeliveryDrop(drop) => drop.since,
+            // What was over within a day teaches nothing of what is usual.
+            Evidence::Rate(_) => self.problem.filter(|of| of.length() >= DAY)?.from,
             _ => return None,
         };
         // One that had been a drop before it was a silence began no later than it opened.

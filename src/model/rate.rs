@@ -49,6 +49,9 @@ pub struct RateEvidence {
     /// Recipients that bounced in the window and count on neither side: `domain_blocks` tells of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
+    /// What was added up over days, where no window tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<LastingExcess>,
     /// Messages known to be sent after the newest bounce or complaint; `None` where there is none of the last two days, or an older
     /// version judged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +60,17 @@ pub struct RateEvidence {
     pub last_sent: Option<Timestamp>,
     /// The last delivery known.
     pub last_delivered: Option<Timestamp>,
+}
+
+/// A rate that is higher than usual for days, of too little mail for a window to tell: the sum of what speaks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastingExcess {
+    /// The sum: the logarithm of how much likelier the bounces are at a higher rate than at the usual one.
+    pub evidence: f64,
+    /// What it had to exceed.
+    pub limit: f64,
+    /// The usual rate with what is not known of it, against which it was tested.
+    pub usual_at_most: f64,
 }
 
 const fn is_zero(number: &u64) -> bool {

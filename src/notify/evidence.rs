@@ -1,7 +1,7 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
 use crate::model::{
-    BlockingDomain, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DnsDriftEvidence,
+    BlockingDomain, CanaryOutcome, DAY, DeliveryDropEvidence, DeliveryEvidence, DnsDriftEvidence,
     DnsFault, DomainBlocksEvidence, DropEvidence, Evidence, Incident, MissingBurst, NewLevel,
     RateEvidence, RateUnit, Rule, SilenceEvidence, SmtpErrorEvidence, StreamKey,
 };
@@ -328,8 +328,22 @@ fn rate_lines(rule: Rule, rate: &RateEvidence, style: Style) -> Vec<String> {
         percent(low),
         percent(high),
     )];
+    if let Some(lasting) = rate.lasting {
+        lines.push(format!(
+            "Added up over {}: evidence {:.1} (limit {:.1}) against a usual rate of at most {}",
+            plural(rate.window.as_secs().div_ceil(DAY.as_secs()), "day"),
+            lasting.evidence,
+            lasting.limit,
+            percent(lasting.usual_at_most),
+        ));
+    }
     if let Some(usual) = rate.usual {
-        lines.push(format!("In the week before: {}", percent(usual)));
+        let before = if rate.lasting.is_some() {
+            "Before"
+        } else {
+            "In the week before"
+        };
+        lines.push(format!("{before}: {}", percent(usual)));
     }
     match rate.unit {
         RateUnit::Messages => {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{BounceClass, Incident, MINUTE, RateEvidence, RateUnit, Rule, Span, Timestamp};
+use crate::model::{
+    BounceClass, DAY, Incident, MINUTE, RateEvidence, RateUnit, Rule, Span, Timestamp,
+};
 use crate::notify::alert::Style;
 use crate::notify::context::capitalized;
 use crate::text::format::{
@@ -52,6 +54,7 @@ pub(super) fn past_window(rate: &RateEvidence, at: Timestamp, style: Style) -> O
 /// Returns the length of the window of a rate, after `the last`.
 pub(super) fn rate_window(rate: &RateEvidence) -> String {
     match rate.window.as_secs() {
+        seconds if rate.lasting.is_some() => plural(seconds.div_ceil(DAY.as_secs()), "day"),
         3600 => "hour".to_owned(),
         _ => format_duration(rate.window),
     }
@@ -135,7 +138,12 @@ pub(super) fn rate_context(
         };
         lines.push(format!("Most of the mail that {happened} was sent {when}."));
     }
-    if rate.covered < rate.window {
+    // Of days a few minutes are no matter.
+    let enough = match rate.lasting {
+        Some(_) => rate.window.mul_f64(0.9),
+        None => rate.window,
+    };
+    if rate.covered < enough {
         let covered = format_duration(rate.covered);
         lines.push(format!("Only {covered} of that time could be read."));
     }

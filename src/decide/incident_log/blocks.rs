@@ -5,7 +5,8 @@ use crate::decide::incident_log::told_blocks;
 use crate::decide::transition::NotificationBlock;
 use crate::decide::{IncidentKey, IncidentLog, Policy};
 use crate::model::{
-    Evidence, Finding, Incident, IncidentState, MAX_QUIET_HOURS, Rule, Severity, Timestamp, Verdict,
+    DAY, Evidence, Finding, Incident, IncidentState, MAX_QUIET_HOURS, Rule, Severity, Timestamp,
+    Verdict,
 };
 
 impl IncidentLog {
@@ -79,11 +80,10 @@ impl IncidentLog {
             _ => return false,
         };
         self.current.iter().any(|(other, incident)| {
-            let ended = match incident.state {
-                IncidentState::Resolved { at, .. } => at > begins,
-                IncidentState::Open { .. } => false,
+            let IncidentState::Resolved { at: ended, .. } = incident.state else {
+                return false;
             };
-            ended
+            ended > begins
                 && incident.notified
                 && match (other.problem, evidence) {
                     (Rule::DomainBlocks, Evidence::Rate(rate)) => {
@@ -96,6 +96,11 @@ impl IncidentLog {
                             && self.is_told_by_rate(incident, key, evidence)
                     }
                     (problem, Evidence::Rate(_)) if problem != Rule::DeliverySilence => false,
+                    // The days of an excess that goes on a day later are not explained by one of them.
+                    (_, Evidence::Rate(rate)) if rate.lasting.is_some() => {
+                        let goes_on = rate.newest_at.is_some_and(|newest| newest > ended + DAY);
+                        !goes_on && other.inhibits(incident.rule, key)
+                    }
                     _ => other.inhibits(incident.rule, key),
                 }
         })

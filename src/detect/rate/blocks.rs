@@ -1,6 +1,6 @@
 //! `bounce_rate` without the recipients of which `domain_blocks` tells: what one recipient domain refuses is one problem.
 
-use crate::detect::rate::{Counting, RateTest, evaluate_counted};
+use crate::detect::rate::{Counting, RateTest, evaluate_counted, lasting_reach};
 use crate::model::{
     BounceClass, BounceEvent, Evidence, History, Span, Timestamp, Verdict, domain_of,
 };
@@ -15,7 +15,8 @@ pub(super) fn judge_without(
     let is_told = |event: &BounceEvent| {
         event.class == BounceClass::Blocked && blocking.contains(&domain_of(&event.recipient))
     };
-    let window = Span::before(at, test.rule.longest_window());
+    let longest = Span::before(at, test.rule.longest_window());
+    let window = Span::new(longest.from.min(lasting_reach(history, at).from), at);
     let mut events = history.bounce_events_in(window).iter();
     if blocking.is_empty() || !events.any(is_told) {
         return None;

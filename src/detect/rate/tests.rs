@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{CountedSpan, Coverage, CumulativeCounts, KnownRecipients};
+use crate::model::{CountedSpan, Coverage, CumulativeCounts, HourCount, KnownRecipients};
 
 fn at(minutes: u32) -> Timestamp {
     Timestamp(0) + 100 * DAY + MINUTE * minutes
@@ -261,11 +261,26 @@ fn healthy(per_hour: f64, share: f64, seed: u64) -> History {
         }
     }
     let covered = Coverage::from_spans([Span::new(begin, end)]);
+    let mut hours: Vec<HourCount> = Vec::new();
+    for (at, _) in &sent {
+        match hours.last_mut() {
+            Some(hour) if hour.start == at.floor(HOUR) => {
+                (hour.sent, hour.last_at) = (hour.sent + 1, *at);
+            }
+            _ => hours.push(HourCount {
+                start: at.floor(HOUR),
+                sent: 1,
+                first_at: *at,
+                last_at: *at,
+            }),
+        }
+    }
     History {
         first_seen_at: Some(begin),
         installed_at: Some(begin),
         messages: covered.clone(),
         bounces: covered,
+        hours,
         sent: CumulativeCounts::from_counts(sent),
         bounce_events,
         ..History::default()

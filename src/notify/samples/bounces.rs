@@ -1,8 +1,8 @@
 //! The courses of the rules that count bounces, complaints and suppressions.
 
 use crate::model::{
-    BounceClass, DAY, Evidence, HOUR, IncidentState, RateEvidence, RateUnit, Rule, Severity, Span,
-    Suppressed, Timestamp,
+    BounceClass, DAY, Evidence, HOUR, IncidentState, LastingExcess, RateEvidence, RateUnit, Rule,
+    Severity, Span, Suppressed, Timestamp,
 };
 use crate::notify::samples::incidents::{Course, Plan};
 use crate::notify::samples::{march, minutes};
@@ -36,6 +36,7 @@ fn rate(
         classes: classes.to_vec(),
         domains: domains.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect(),
         left_out: 0,
+        lasting: None,
         sent_since: None,
         last_sent: Some(march(3, 9, 58)),
         last_delivered: Some(march(3, 9, 56)),
@@ -121,6 +122,23 @@ pub(super) fn bounce_rate() -> Course {
             let classes = [(BounceClass::Blocked, 6)];
             let mut rate = rate((6, 47), 1, 0.01, (0.048, 0.257), &classes);
             rate.domains = vec![("example.com".to_owned(), 6)];
+            i.evidence = Evidence::Rate(rate);
+        },
+    )
+    .variant(
+        "an excess that lasts",
+        "Sent when days together show what no hour does: 40 mails a day, of which three bounce.",
+        |i| {
+            let hard = [(BounceClass::Hard, 19)];
+            let mut rate = rate((19, 240), 6 * 24, 0.01, (0.048, 0.121), &hard);
+            let wave = Span::new(march(3, 10, 0) - 6 * DAY + HOUR, march(3, 9, 12));
+            rate.wave = Some(wave);
+            rate.lasting = Some(LastingExcess {
+                evidence: 6.2,
+                limit: 5.4,
+                usual_at_most: 0.0078,
+            });
+            i.problem = Some(wave);
             i.evidence = Evidence::Rate(rate);
         },
     )

@@ -81,6 +81,15 @@ impl Database {
         })
     }
 
+    /// Returns the bounces and complaints of a stream in `span`, in order of time.
+    pub fn bounces_in(
+        &mut self,
+        stream: &StreamKey,
+        span: Span,
+    ) -> Result<Vec<BounceEvent>, Error> {
+        self.read_stream(stream, |s, key| load_bounce_events(s, key, span))
+    }
+
     /// Returns what recipient domains blocked in `span`: the newest, where they are too many.
     pub fn older_blocks(&mut self, stream: &StreamKey, span: Span) -> Result<OlderBlocks, Error> {
         self.read_stream(stream, |s, key| {

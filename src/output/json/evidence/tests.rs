@@ -29,6 +29,7 @@ fn all() -> Vec<Evidence> {
         classes: vec![(BounceClass::Hard, 3)],
         domains: vec![("example.com".to_owned(), 3)],
         left_out: 0,
+        lasting: None,
         sent_since: Some(40),
         last_sent: Some(T),
         last_delivered: Some(T),

@@ -1,0 +1,438 @@
+//! An excess that lasts, of mail that is too little for a window to tell: added up over days.
+//!
+//! A Bernoulli CUSUM (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954; M. R. Reynolds, Z. G. Stoumbos, "A CUSUM chart
+//! for monitoring a proportion when inspecting continuously", Journal of Quality Technology 31, 1999): each recipient adds the logarithm
+//! of how much likelier its fate is at twice the threshold than at the stream's own usual rate, and the sum never falls below zero. An
+//! excursion begins with a bounce and passes the limit by chance with a probability of at most exp(-limit) (A. Wald, "Sequential tests
+//! of statistical hypotheses", Annals of Mathematical Statistics 16, 1945), so the limit follows from how many bounces are usual in the
+//! 45 days that share what `confidence` leaves to chance.
+
+mod mail;
+
+use std::time::Duration;
+
+use crate::detect::rate::{Counting, LOOKS, MIN_CERTAIN, MIN_USUAL_DENOMINATOR, RateTest};
+use crate::model::{
+    BounceEvent, DAY, HOUR, History, Judgement, LastingExcess, MarkedTime, Span, Timestamp, Verdict,
+};
+
+pub use mail::lasting_reach;
+pub(super) use mail::{LONGEST, sent_to_by_hours};
+use mail::{MIN_DAYS, events_of, hours_of, recipients_per_message};
+
+/// Of the time that is added up, the first of so many parts is only learned from.
+const PARTS: u32 = 3;
+
+/// The days in which what `confidence` leaves to chance may happen: those of the looks of a window.
+const BUDGET_DAYS: f64 = LOOKS / 24.0;
+/// What is usual of a healthy sender counts for as many recipients as have so many bounces at its rate.
+const PRIOR_EVENTS: f64 = 1.0;
+/// So many standard errors are added to what is usual: of few recipients little is known.
+const CAUTION: f64 = 1.5;
+/// The usual rate is never taken for less than this part of the threshold.
+const MIN_USUAL: f64 = 0.2;
+/// The rate that is looked for, in the odds of the threshold.
+const TARGET: f64 = 2.0;
+/// One day adds no more than this part of the limit, unless it is by one bounce: a wave is no excess that lasts.
+const MAX_PART_OF_DAY: f64 = 0.4;
+/// Bounces on fewer days do not last.
+const MIN_DAYS_WITH_BOUNCES: u32 = 2;
+/// The part of the limit from which on the sum keeps what it opened: what is usual is learned anew each day, and that is no end.
+const KEEPING_PART: f64 = 0.5;
+
+/// The lowest rate whose end is looked for, in the odds of the threshold, and the highest.
+const MIN_ENDING: f64 = 1.5;
+const MAX_ENDING_RATE: f64 = 0.75;
+/// The evidence by which an excess is over: e⁻³ is 5%. More where it has many bounces, so that their gaps end it no more often than
+/// [`FALSE_ENDS`] in the time of the budget.
+const MIN_ENDING_EVIDENCE: f64 = 3.0;
+const FALSE_ENDS: f64 = 0.25;
+
+/// For so long after its end the figures of it are told.
+const OVER_TOLD_FOR: Duration = Duration::from_secs(3 * 86_400);
+
+/// What the sum says at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Lasting {
+    pub state: State,
+    /// From the day of its first bounce; of one that is over, from where it ended.
+    pub window: Span,
+    /// Its first bounce.
+    pub since: Timestamp,
+    pub excess: LastingExcess,
+    /// The share of the recipients before it, where enough are known.
+    pub usual: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The rate is higher than usual, and than the threshold.
+    Ongoing,
+    /// It may be; that opens nothing.
+    Suspected,
+    /// It was, until a few days ago.
+    Over,
+}
+
+impl Lasting {
+    /// Returns whether it says more than a window of that verdict.
+    pub(super) fn outweighs(&self, window: Verdict) -> bool {
+        match self.state {
+            State::Ongoing => window != Verdict::Breach,
+            State::Suspected => matches!(window, Verdict::Within | Verdict::Unknown),
+            State::Over => window == Verdict::Within,
+        }
+    }
+}
+
+/// Returns what the bounces that count say at `at`; `None` where they say nothing.
+pub(super) fn find(
+    history: &History,
+    at: Timestamp,
+    test: &RateTest,
+    counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
+) -> Option<Lasting> {
+    let healthy = test.healthy?;
+    let alpha = 1.0 - test.rule.confidence?;
+    let reach = lasting_reach(history, at);
+    let (_, per_message) = recipients_per_message(history, at);
+    let mut scan = Scan::new(test, healthy, alpha, reach);
+    let is_own = |marked: &&MarkedTime| marked.rule == test.name;
+    let marked: Vec<&MarkedTime> = history.marked.iter().filter(is_own).collect();
+    let mark = |at| marked.iter().rev().find(|marked| marked.span.contains(at));
+    for part in history.seen(reach) {
+        let mut events = events_of(history, part, &counting.counts)
+            .into_iter()
+            .peekable();
+        for (hour, sent) in hours_of(history, part, at) {
+            while let Some(before) = events.next_if(|event| *event < hour) {
+                scan.bounce(before, mark(before).copied());
+            }
+            let within: Vec<Timestamp> =
+                std::iter::from_fn(|| events.next_if(|event| *event < hour + HOUR)).collect();
+            // The mail of an hour lies evenly between its bounces.
+            let recipients = sent * per_message / (within.len() + 1) as f64;
+            scan.send(hour, recipients, mark(hour).copied());
+            for bounced in within {
+                scan.bounce(bounced, mark(bounced).copied());
+                scan.send(bounced, recipients, mark(bounced).copied());
+            }
+        }
+        for bounced in events {
+            scan.bounce(bounced, mark(bounced).copied());
+        }
+    }
+    scan.result(at)
+}
+
+/// Recipients, and those of them that bounced.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Counts {
+    bounced: f64,
+    recipients: f64,
+}
+
+impl Counts {
+    const NONE: Self = Self {
+        bounced: 0.0,
+        recipients: 0.0,
+    };
+
+    fn share(self) -> f64 {
+        self.bounced / self.recipients.max(self.bounced).max(1.0)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.bounced += other.bounced;
+        self.recipients += other.recipients;
+    }
+}
+
+/// Returns the rate with so many times the odds of `rate`: of a small one so many times as much, and never one.
+fn with_odds(times: f64, rate: f64) -> f64 {
+    times * rate / (times - 1.0).mul_add(rate, 1.0)
+}
+
+/// The sums over recipients in order.
+struct Scan<'t> {
+    test: &'t RateTest,
+    healthy: f64,
+    alpha: f64,
+    from: Timestamp,
+    /// Nothing from before is judged.
+    judged_from: Timestamp,
+    now: Timestamp,
+    /// Recipients of the whole time so far.
+    recipients: f64,
+    /// What happened without an excess: the usual.
+    past: Counts,
+    /// The highest rate that may be usual: the threshold, unless a person called more a false alarm.
+    max_usual: f64,
+    /// The span of the last false alarm.
+    false_alarm: Option<Span>,
+    /// Since the sum last was zero, or in the excess that goes on.
+    current: Counts,
+    since: Timestamp,
+    /// Its bounces, with how many recipients were sent to in it before.
+    bounces: Vec<(Timestamp, f64)>,
+    sum: f64,
+    /// What the sum may be at the end of the day.
+    ceiling: f64,
+    day: Timestamp,
+    /// Days with bounces, and the last of them.
+    days: u32,
+    last_day: Timestamp,
+    odds: Odds,
+    /// The end that is looked for, of an excess that goes on.
+    ending: Option<Ending>,
+    /// When the last one was over, and since when.
+    over: Option<Span>,
+}
+
+/// The likelihoods of an excursion, fixed where it begins.
+#[derive(Clone, Copy, Debug, Default)]
+struct Odds {
+    usual: f64,
+    /// What a bounce adds.
+    bounced: f64,
+    /// What each recipient takes away.
+    sent: f64,
+    limit: f64,
+}
+
+/// The sum run backwards, from the rate of the excess to the usual one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ending {
+    evidence: f64,
+    since: Option<Timestamp>,
+    counts: Counts,
+}
+
+impl<'t> Scan<'t> {
+    fn new(test: &'t RateTest, healthy: f64, alpha: f64, reach: Span) -> Self {
+        let (threshold, from) = (test.rule.threshold, reach.from);
+        let learned = reach.until.floor(DAY).since(from) / PARTS;
+        Self {
+            test,
+            healthy: healthy.min(threshold / 2.0),
+            alpha,
+            from,
+            judged_from: (from + learned).floor(DAY),
+            now: from,
+            recipients: 0.0,
+            past: Counts::NONE,
+            max_usual: threshold,
+            false_alarm: None,
+            current: Counts::NONE,
+            since: from,
+            bounces: Vec::new(),
+            sum: 0.0,
+            ceiling: 0.0,
+            day: from,
+            days: 0,
+            last_day: from,
+            odds: Odds::default(),
+            ending: None,
+            over: None,
+        }
+    }
+
+    /// Adds `recipients` that were sent to.
+    fn send(&mut self, at: Timestamp, recipients: f64, mark: Option<&MarkedTime>) {
+        let counts = Counts {
+            bounced: 0.0,
+            recipients,
+        };
+        self.come_to(at);
+        self.recipients += recipients;
+        if self.is_learned(counts, mark) {
+            return;
+        }
+        self.current.recipients += recipients;
+        if self.ending.is_some() {
+            self.look_for_end(at, recipients);
+            return;
+        }
+        self.sum -= recipients * self.odds.sent;
+        if self.sum <= 0.0 {
+            self.sum = 0.0;
+            let current = std::mem::take(&mut self.current);
+            self.past.add(current);
+        }
+    }
+
+    /// Adds a recipient that bounced; it was sent to before.
+    fn bounce(&mut self, at: Timestamp, mark: Option<&MarkedTime>) {
+        let counts = Counts {
+            bounced: 1.0,
+            recipients: 0.0,
+        };
+        self.come_to(at);
+        if self.is_learned(counts, mark) {
+            return;
+        }
+        if self.ending.is_some() {
+            let rate = self.ending_rate();
+            self.bounces.push((at, self.current.recipients));
+            self.current.bounced += 1.0;
+            if let Some(ending) = &mut self.ending {
+                ending.counts.bounced += 1.0;
+                ending.evidence -= (rate / self.odds.usual).ln();
+                if ending.evidence <= 0.0 {
+                    *ending = Ending::default();
+                }
+            }
+            return;
+        }
+        if self.sum <= 0.0 {
+            self.odds = self.odds_here();
+            (self.since, self.days) = (at, 0);
+            self.bounces.clear();
+            self.ceiling = self.most_of_day();
+        }
+        if self.days == 0 || self.last_day != self.day {
+            self.last_day = self.day;
+            self.days += 1;
+        }
+        self.sum = (self.sum + self.odds.bounced).min(self.ceiling);
+        self.bounces.push((at, self.current.recipients));
+        self.current.bounced += 1.0;
+        let lasts = self.days >= MIN_DAYS_WITH_BOUNCES && at.since(self.since) >= DAY;
+        if self.sum > self.odds.limit && lasts && self.exceeds(self.current.bounced.sqrt()) {
+            self.ending = Some(Ending::default());
+            self.over = None;
+        }
+    }
+
+    fn come_to(&mut self, at: Timestamp) {
+        self.now = at;
+        if self.day != at.floor(DAY) {
+            self.day = at.floor(DAY);
+            self.ceiling = self.sum + self.most_of_day();
+        }
+    }
+
+    /// Returns how much one day may add.
+    fn most_of_day(&self) -> f64 {
+        (MAX_PART_OF_DAY * self.odds.limit).max(self.odds.bounced)
+    }
+
+    /// Takes what is only learned from, and what people judged: a real trouble is no evidence, a false alarm is what is usual from then
+    /// on. Returns whether it was that.
+    fn is_learned(&mut self, counts: Counts, mark: Option<&MarkedTime>) -> bool {
+        let Some(mark) = mark else {
+            let is_past = self.now < self.judged_from;
+            if is_past {
+                self.past.add(counts);
+            }
+            return is_past;
+        };
+        (self.sum, self.current, self.ending) = (0.0, Counts::NONE, None);
+        if mark.feedback.judgement == Judgement::FalseAlarm {
+            if self.false_alarm != Some(mark.span) {
+                self.false_alarm = Some(mark.span);
+                self.past = Counts::NONE;
+            }
+            self.past.add(counts);
+            let usual = self.usual_at_most().min(MAX_ENDING_RATE);
+            self.max_usual = self.test.rule.threshold.max(usual);
+        }
+        true
+    }
+
+    /// Returns whether so many bounces fewer since the sum was zero are above the plain threshold, and the floor is met.
+    fn exceeds(&self, fewer: f64) -> bool {
+        let rule = &self.test.rule;
+        let recipients = self.current.recipients.max(self.current.bounced);
+        self.current.bounced >= MIN_CERTAIN as f64
+            && recipients >= rule.min_denominator as f64
+            && self.current.bounced - fewer > rule.threshold * recipients
+    }
+
+    /// Returns the usual rate as it is known here, with a healthy sender's beside the own, and what it may be beyond that.
+    fn usual_at_most(&self) -> f64 {
+        let bounced = self.past.bounced + PRIOR_EVENTS;
+        let recipients = self.past.recipients + PRIOR_EVENTS / self.healthy;
+        CAUTION.mul_add(bounced.sqrt(), bounced) / recipients
+    }
+
+    fn odds_here(&self) -> Odds {
+        let threshold = self.test.rule.threshold;
+        let usual = self
+            .usual_at_most()
+            .clamp(MIN_USUAL * threshold, self.max_usual);
+        let target = with_odds(TARGET, self.max_usual);
+        Odds {
+            usual,
+            bounced: (target / usual).ln(),
+            sent: ((1.0 - usual) / (1.0 - target)).ln(),
+            limit: (self.in_budget_days(usual) / self.alpha).max(1.0).ln(),
+        }
+    }
+
+    /// Returns how many bounces the time of the budget has at `rate`.
+    fn in_budget_days(&self, rate: f64) -> f64 {
+        let days = self.now.since(self.from).as_secs_f64() / DAY.as_secs_f64();
+        rate * self.recipients / days.max(f64::from(MIN_DAYS)) * BUDGET_DAYS
+    }
+
+    /// Returns the rate whose end is looked for.
+    fn ending_rate(&self) -> f64 {
+        let lowest = with_odds(MIN_ENDING, self.max_usual);
+        let highest = MAX_ENDING_RATE.max(lowest);
+        self.current.share().clamp(lowest, highest)
+    }
+
+    fn look_for_end(&mut self, at: Timestamp, recipients: f64) {
+        let rate = self.ending_rate();
+        let enough = (self.in_budget_days(rate) / FALSE_ENDS).max(1.0).ln();
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        ending.since.get_or_insert(at);
+        ending.counts.recipients += recipients;
+        ending.evidence += recipients * ((1.0 - self.odds.usual) / (1.0 - rate)).ln();
+        let is_over = ending.evidence > enough.max(MIN_ENDING_EVIDENCE)
+            && ending.counts.share() <= self.test.rule.threshold;
+        if is_over {
+            self.past.add(ending.counts);
+            self.over = ending.since.map(|since| Span::new(since, at));
+            (self.sum, self.current, self.ending) = (0.0, Counts::NONE, None);
+        }
+    }
+
+    /// Returns the bounce from which on there are most of them beyond half of the rate: a stray one may have begun the sum.
+    fn most_since(&self) -> Timestamp {
+        let level = self.test.rule.threshold.max(self.current.share() / 2.0);
+        let beyond = |(n, (_, before)): (usize, &(Timestamp, f64))| level * before - n as f64;
+        let most = self.bounces.iter().enumerate().map(beyond).enumerate();
+        let most = most.max_by(|(_, a), (_, b)| a.total_cmp(b));
+        most.map_or(self.since, |(n, _)| self.bounces[n].0)
+    }
+
+    fn result(&self, at: Timestamp) -> Option<Lasting> {
+        let (state, from) = match (self.ending, self.over) {
+            (Some(_), _) => (State::Ongoing, self.most_since().floor(DAY)),
+            (None, Some(over)) if at.since(over.until) <= OVER_TOLD_FOR => (State::Over, over.from),
+            _ if self.sum > KEEPING_PART * self.odds.limit && self.exceeds(0.0) => {
+                (State::Suspected, self.most_since().floor(DAY))
+            }
+            _ => return None,
+        };
+        let is_known = self.past.recipients >= MIN_USUAL_DENOMINATOR as f64;
+        Some(Lasting {
+            state,
+            window: Span::new(from, at),
+            since: self.most_since(),
+            excess: LastingExcess {
+                evidence: self.sum,
+                limit: self.odds.limit,
+                usual_at_most: self.odds.usual,
+            },
+            usual: is_known.then(|| self.past.share()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! An excess of a small sender is one incident, from the days that show it to those that show its end.
+
+use super::*;
+use crate::model::{BounceClass, BounceEvent, Severity};
+
+/// When three of forty messages a day bounce.
+fn excess() -> Span {
+    days(42, 54)
+}
+
+/// Forty messages a day, of which one bounces every five days, and three a day in the excess.
+fn small_sender() -> History {
+    let sent: Vec<Timestamp> = (0..80 * 40).map(|n| start() + DAY / 40 * n).collect();
+    let bounces = |n: usize, at: Timestamp| match excess().contains(at) {
+        true => n % 13 == 5,
+        false => n % 200 == 77,
+    };
+    let bad = sent.iter().enumerate().filter(|(n, at)| bounces(*n, **at));
+    let bounce_events = bad.map(|(n, at)| BounceEvent {
+        tag: None,
+        at: *at,
+        message: n.to_string(),
+        sent_at: Some(*at),
+        class: BounceClass::Hard,
+        recipient: format!("user@customer{n}.example.net"),
+    });
+    History {
+        bounce_events: bounce_events.collect(),
+        ..history(&sent, start() + DAY * 80)
+    }
+}
+
+#[test]
+fn it_is_told_once_reminded_and_ended_once() {
+    let policy = Policy::new(false, Rules::default());
+    let past = ServerPast {
+        server: "shop".into(),
+        policy: policy.clone(),
+        histories: [("outbound".into(), small_sender())].into(),
+        sampled: BTreeMap::new(),
+    };
+    let mut replay = Replay::new(vec![past], policy, 1);
+    let mut steps = Vec::new();
+    for hour in 0..38 * 24 {
+        let polled = replay.poll(start() + DAY * 41 + HOUR * hour);
+        let of_bounces = |t: &Transition| t.incident.rule == Rule::BounceRate;
+        steps.extend(polled.into_iter().filter(of_bounces));
+    }
+    let day = |t: &Transition| t.at.since(excess().from).as_secs() / DAY.as_secs();
+    let shown: Vec<_> = steps.iter().map(|t| (t.step, day(t))).collect();
+    let (opened, ended) = (&steps[0], &steps[steps.len() - 1]);
+    assert_eq!(
+        (opened.step, ended.step),
+        (Step::Opened, Step::Resolved),
+        "{shown:?}"
+    );
+    assert!(
+        (2..=4).contains(&day(opened)) && (13..=16).contains(&day(ended)),
+        "{shown:?}"
+    );
+    assert!(opened.notified && ended.notified && opened.incident.severity == Severity::Warn);
+    let between = &steps[1..steps.len() - 1];
+    assert!(
+        between.iter().all(|t| t.step == Step::Reminded),
+        "{shown:?}"
+    );
+    // A reminder says what is so when it is written, as long as it goes on.
+    for t in between.iter().filter(|t| t.at <= excess().until) {
+        let Evidence::Rate(rate) = &t.incident.evidence else {
+            panic!("{t:?}")
+        };
+        let is_fresh = rate.until.is_some_and(|until| t.at.since(until) <= DAY);
+        assert!(
+            rate.lasting.is_some() && is_fresh && rate.rate() > 0.05,
+            "{rate:?}"
+        );
+    }
+    let Evidence::Rate(rate) = &ended.incident.evidence else {
+        panic!("{ended:?}")
+    };
+    assert!(rate.rate() <= 0.01 && rate.denominator >= 40, "{rate:?}");
+}
