@@ -42,6 +42,8 @@ pub(super) struct Baseline {
     pub cusum: Cusum,
     /// The messages of each hour of the week, as many as there were: what people read, and by what normal volume is known.
     pub mean: IntensityTable,
+    /// The share of its mean that two days in three reach; `None` where that is not known.
+    pub low_share: Option<f64>,
     /// An hour with more messages is left out, as one of a burst.
     max_usual_sent: u64,
 }
@@ -61,6 +63,7 @@ encoded!(Baseline {
     bound,
     cusum,
     mean,
+    low_share,
     max_usual_sent
 });
 encoded!(LearnedHours { begins, count });

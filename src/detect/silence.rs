@@ -27,6 +27,8 @@ pub(super) const RECOVERY_TIME: Duration = HOUR.saturating_mul(RECOVERY_HOURS + 
 const MIN_EXPECTED: f64 = 0.5;
 /// Share of the expected volume that is normal.
 const NORMAL_SHARE: f64 = 0.5;
+/// Where usual days miss that, what a low one has is normal, too, if it is as many messages as this.
+const MIN_LOW_VOLUME: f64 = 2.0;
 /// A gap that was a false alarm lifts the limit to at most this multiple of itself.
 const MAX_FALSE_ALARM_FACTOR: f64 = 1.2;
 
@@ -342,7 +344,8 @@ impl Silence {
     }
 
     /// `Within` once normal volume has flowed for [`RECOVERY_HOURS`]; where less than one message is expected in the
-    /// next longer time, with the first message, unless that was sent when far more was expected.
+    /// next longer time, with the first message, unless that was sent when far more was expected. A sender whose days are uneven is as
+    /// usual with what its low days have.
     pub(super) fn recovery(&self, history: &History, at: Timestamp) -> Verdict {
         let sent = |span| history.sent_in(&[span]);
         if self.expected(Span::before(at, RECOVERY_TIME)) < 1.0 {
@@ -363,11 +366,27 @@ impl Silence {
         });
         let whole = Span::before(at, HOUR * RECOVERY_HOURS);
         let some = sent(whole) as f64 >= NORMAL_SHARE * self.expected(whole).max(1.0);
-        if normal && some {
+        if normal && some || self.is_usual_day(history, at) {
             Verdict::Within
         } else {
             Verdict::Unresolved
         }
+    }
+
+    /// Returns whether so much was sent in the last day, or since a silence that ended in it, as most days have of a sender whose volume
+    /// is drawn anew every day: the mean that ends other silences is that of few full days.
+    fn is_usual_day(&self, history: &History, at: Timestamp) -> bool {
+        let Some(share) = self.baseline.low_share.filter(|low| *low < NORMAL_SHARE) else {
+            return false;
+        };
+        if history.sent_in(&[Span::before(at, RECOVERY_TIME)]) == 0 {
+            return false;
+        }
+        let day = Span::before(at, DAY);
+        let returned = self.longest_end(history, day).unwrap_or(day.from);
+        let since = Span::new(returned.max(day.from), at);
+        let least = share * self.expected(since);
+        least >= MIN_LOW_VOLUME && history.sent_in(&[since]) as f64 >= least
     }
 }
 

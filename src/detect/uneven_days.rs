@@ -21,6 +21,13 @@ const STEEPNESS: f64 = 30.0;
 /// In standard errors.
 const MARGIN: f64 = 2.0;
 
+/// So many of its own days are lower than what counts as usual: fewer would let a tenth of the mail be usual.
+const LOW_DAYS: f64 = 1.0 / 3.0;
+/// Fewer covered days show none of them.
+const MIN_DAYS_OF_LOW: usize = 14;
+/// How many days' worth of belief the mean of the day type (working days, weekend) brings to each weekday.
+const SHRINK_TO_DAY_TYPE: f64 = 2.0;
+
 /// The weekday (Monday is 0) and the messages of a covered day.
 type DayCount = (usize, f64);
 
@@ -29,6 +36,32 @@ type DayCount = (usize, f64);
 pub(super) fn budget_share(series: &HourlySeries) -> f64 {
     let excess = surely_uneven(&days(series)).unwrap_or(0.0) - USUAL_UNEVENNESS;
     1.0 / (1.0 + STEEPNESS * excess.max(0.0))
+}
+
+/// Returns the share of the mean of their weekday that all but [`LOW_DAYS`] of the last days reach; `None` where there are too few days
+/// or messages.
+pub(super) fn low_share(series: &HourlySeries) -> Option<f64> {
+    let days = days(series);
+    let block = &days[days.len().saturating_sub(BLOCK_DAYS)..];
+    let sum = |is_one: &dyn Fn(usize) -> bool| {
+        let own = block.iter().filter(|(weekday, _)| is_one(*weekday));
+        own.fold((0.0, 0.0), |(n, sum), (_, sent)| (n + 1.0, sum + sent))
+    };
+    let (count, sent) = sum(&|_| true);
+    if block.len() < MIN_DAYS_OF_LOW || sent < MIN_PER_DAY * count {
+        return None;
+    }
+    let mean: [f64; 7] = std::array::from_fn(|weekday| {
+        let of_type = sum(&|of| (of < 5) == (weekday < 5));
+        let own = sum(&|of| of == weekday);
+        (own.1 + SHRINK_TO_DAY_TYPE * of_type.1 / of_type.0) / (own.0 + SHRINK_TO_DAY_TYPE)
+    });
+    let usual = block.iter().filter(|(weekday, _)| mean[*weekday] > 0.0);
+    let mut shares: Vec<f64> = usual.map(|(weekday, sent)| sent / mean[*weekday]).collect();
+    shares.sort_by(f64::total_cmp);
+    shares
+        .get((LOW_DAYS * shares.len() as f64) as usize)
+        .copied()
 }
 
 /// The days from 00:00 to 24:00 UTC that were covered throughout.
@@ -132,6 +165,25 @@ mod tests {
             let share = share(days, exponential);
             assert!((0.02..0.25).contains(&share), "{days} days: {share}");
         }
+    }
+
+    #[test]
+    fn most_days_have_the_low_share() {
+        let low = |days, sent: &dyn Fn(usize) -> Option<u64>| low_share(&series(days, sent));
+        assert_eq!(low(14, &exponential), None, "13 whole days");
+        assert_eq!(
+            low(60, &|day| Some(day as u64 % 7)).map(f64::round),
+            Some(1.0)
+        );
+        assert_eq!(low(60, &|_| Some(1)), None, "too little mail");
+        let of_exponential = low(120, &exponential).expect("known");
+        assert!((0.25..0.55).contains(&of_exponential), "{of_exponential}");
+        let closed = |day| Some(if day % 7 < 5 { 20 } else { 0 });
+        assert_eq!(
+            low(60, &closed),
+            Some(1.0),
+            "days that never had mail say nothing"
+        );
     }
 
     #[test]

@@ -199,6 +199,7 @@ impl Baseline {
             bound,
             cusum,
             mean: IntensityTable::learn(&series, Calendar::Plain),
+            low_share: uneven_days::low_share(&series),
             max_usual_sent: bursts.max_usual_sent,
         }
     }

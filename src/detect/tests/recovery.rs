@@ -1,5 +1,6 @@
 //! What normal volume is, and when mail is as usual again.
 
+use super::gap_bound::uneven;
 use super::*;
 
 /// So many messages in each hour of a day, evenly; `at_hour` tells them by the day (0 is a Monday) and the hour.
@@ -165,4 +166,43 @@ fn a_stop_after_two_messages_is_told_at_last() {
         find(&history, at, &Rules::default(), Rule::SendSilence).verdict == Verdict::Breach
     };
     assert!((8..60).any(is_told));
+}
+
+/// How many hours after mail is back each of a hundred stops of a sender with uneven days is over, the shortest first: mail of working
+/// days with a volume drawn anew each day, of which one message in `every` comes back.
+fn hours_to_end(every: usize) -> Vec<u32> {
+    let stop = Span::new(start() + DAY * 70, start() + DAY * 77);
+    let mut before = uneven(70, 50.0, 1);
+    before.retain(|at| *at < stop.from);
+    let of = |seed: u64| {
+        let after = uneven(28, 50.0, 100 + seed).into_iter().step_by(every);
+        let after: Vec<Timestamp> = after.map(|at| stop.until + at.since(start())).collect();
+        let back = *after.first().expect("it returns");
+        let until = stop.until + 28 * DAY;
+        (history(before.iter().copied().chain(after), until), back)
+    };
+    let silence = Silence::for_stream(&of(0).0, stop.until, &Rules::default(), 1);
+    let over_after = |seed| {
+        let (history, back) = of(seed);
+        let is_over = |hours: &u32| {
+            let at = back.floor(HOUR) + HOUR * *hours;
+            silence.recovery(&history, at) == Verdict::Within
+        };
+        (1..400).find(is_over).unwrap_or(400)
+    };
+    let mut hours: Vec<u32> = (0..100).map(over_after).collect();
+    hours.sort_unstable();
+    hours
+}
+
+#[test]
+fn a_silence_of_uneven_days_is_over_with_what_most_of_them_have() {
+    let hours = hours_to_end(1);
+    assert!(hours[80] <= 12, "{hours:?}");
+}
+
+#[test]
+fn a_twentieth_of_uneven_mail_does_not_end_their_silence_at_once() {
+    let hours = hours_to_end(20);
+    assert!(hours[50] >= 48, "{hours:?}");
 }
