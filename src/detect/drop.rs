@@ -9,7 +9,8 @@ use crate::model::{
 /// A drop whose evidence was less than this share of the limit when mail was last sent is a silence, and told as such.
 const MIN_SHARE_AT_LAST_MAIL: f64 = 0.5;
 
-/// A drop is not over while its evidence is above this share of the limit: one good hour is no end.
+/// A drop is not over while its evidence is above this share of the limit: one good hour is no end. A day that is usual of a sender with
+/// uneven days is one.
 const MAX_SHARE_AT_END: f64 = 0.6;
 
 /// The finding of `send_drop` at `at`; `shift` is the fall of the level that lasts until then.
@@ -46,7 +47,8 @@ pub(super) fn evaluate(
             let since = end.map(|end| cusum.state_since(history, end, at).evidence);
             since.is_some_and(|evidence| evidence < MIN_SHARE_AT_LAST_MAIL * limit)
         };
-        let is_lasting = state.evidence > MAX_SHARE_AT_END * limit
+        let is_held = state.evidence > MAX_SHARE_AT_END * limit;
+        let is_lasting = is_held && !silence.is_usual_day(history, at)
             || shift.is_some_and(|shift| !shift.is_settled() && !is_of_stop(shift));
         match silence.recovery(history, at) {
             Verdict::Within if is_lasting => Verdict::Unresolved,

@@ -375,7 +375,7 @@ impl Silence {
 
     /// Returns whether so much was sent in the last day, or since a silence that ended in it, as most days have of a sender whose volume
     /// is drawn anew every day: the mean that ends other silences is that of few full days.
-    fn is_usual_day(&self, history: &History, at: Timestamp) -> bool {
+    pub(super) fn is_usual_day(&self, history: &History, at: Timestamp) -> bool {
         let Some(share) = self.baseline.low_share.filter(|low| *low < NORMAL_SHARE) else {
             return false;
         };
