@@ -191,7 +191,7 @@ pub(crate) fn stream_view(
     }
 }
 
-/// Returns what is known of a stream, exact in the 24 hours before `now`, and the counts of these.
+/// Returns what is known of a stream in the 24 hours before `now`, exactly, and the counts of these.
 pub(crate) async fn last_day(
     store: &Store,
     server: &ServerName,
@@ -200,7 +200,7 @@ pub(crate) async fn last_day(
 ) -> Result<(History, StreamStats), store::Error> {
     let key = StreamKey::new(server, stream);
     let day = Span::before(now, DAY);
-    let history = store.call(move |s| s.history(&key, day, &[])).await?;
+    let history = store.call(move |s| s.history_within(&key, day)).await?;
     let stats = StreamStats::from_history(&history, day);
     Ok((history, stats))
 }

@@ -171,6 +171,7 @@ facts! {
         what_a_wrong_clock_asked_is_forgotten
         an_answer_is_pruned_with_the_rows;
     samples:
+        what_lies_within_a_span_is_told_without_what_was_before
         a_draw_is_open_until_it_is_delivered
         a_draw_that_is_known_is_left_as_it_is
         what_is_listed_and_not_in_the_sample_may_be_drawn_later

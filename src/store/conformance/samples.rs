@@ -1,6 +1,6 @@
 //! The life of sampled mail.
 
-use crate::model::{BounceType, Proof, SampledMessage, Status, Timestamp};
+use crate::model::{BounceType, History, Proof, SampledMessage, Status, Timestamp};
 use crate::store::{Database, OpenSample, SampleCandidate};
 
 use super::{at, bounce, history, mail, save, save_bounces, shop_outbound, span};
@@ -184,4 +184,27 @@ pub(super) fn sampled_mail_is_what_a_history_knows_of_it(b: &mut Database) {
     prove(b, "m1", Some(&proof(Some(at(8)), Status::Sent)), at(60));
     let sampled = b.sampled_mail(&shop_outbound(), range).expect("read");
     assert_eq!((sampled.len(), &sampled), (2, &known(b)));
+}
+
+pub(super) fn what_lies_within_a_span_is_told_without_what_was_before(b: &mut Database) {
+    let mails = [("before", 50), ("m1", 3 * 3600 + 5), ("m2", 4 * 3600)];
+    save(b, &mails.map(|(id, sent)| mail(id, at(sent))), None);
+    for (id, sent) in mails {
+        follow(b, id, at(sent));
+    }
+    let day = span(3 * 3600, 4 * 3600 + 60);
+    let (whole, within) = (
+        history(b, day, &[]),
+        b.history_within(&shop_outbound(), day).expect("read"),
+    );
+    assert_eq!((whole.hours.len(), whole.sampled.len()), (3, 3));
+    assert_eq!(within.hours[..], whole.hours[1..]);
+    assert_eq!(within.sampled[..], whole.sampled[1..]);
+    let rest = History {
+        hours: whole.hours.clone(),
+        sampled: whole.sampled.clone(),
+        packed: whole.packed.clone(),
+        ..within
+    };
+    assert_eq!(rest, whole);
 }

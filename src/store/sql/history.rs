@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{
-    BlockedRecipient, BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts,
+    BlockedRecipient, BounceClass, BounceEvent, BounceType, CountedSpan, CumulativeCounts, HOUR,
     HOURS_KEPT, History, HourCount, Kind, KnownRecipients, MIN_TAG_MESSAGES, MINUTE, MarkedTime,
     OlderBlocks, PackedWeeks, SAMPLE_LOOKBACK, SampledMessage, Span, StreamKey, TAG_LOOKBACK, Tag,
     Timestamp, WEEK, merge_hours,
@@ -30,7 +30,16 @@ impl Database {
         range: Span,
         cuts: &[Timestamp],
     ) -> Result<History, Error> {
-        self.read_stream(stream, |s, key| load(s, stream, key, range, cuts))
+        self.read_stream(stream, |s, key| {
+            load(s, stream, key, (range, cuts), Reach::of_judging(range))
+        })
+    }
+
+    /// Returns of the same what lies in `range`: no hours, and no sampled mail, of before.
+    pub fn history_within(&mut self, stream: &StreamKey, range: Span) -> Result<History, Error> {
+        self.read_stream(stream, |s, key| {
+            load(s, stream, key, (range, &[]), Reach::within(range))
+        })
     }
 
     /// Returns of the same what says when mail was sent, and how much: without bounces, sampled mail and addresses.
@@ -40,7 +49,9 @@ impl Database {
         range: Span,
         cuts: &[Timestamp],
     ) -> Result<History, Error> {
-        self.read_stream(stream, |s, key| load_sending(s, stream, key, range, cuts))
+        self.read_stream(stream, |s, key| {
+            load_sending(s, stream, key, (range, cuts), kept(range.until))
+        })
     }
 
     /// Returns the sampled mail of that history alone.
@@ -49,7 +60,9 @@ impl Database {
         stream: &StreamKey,
         range: Span,
     ) -> Result<Vec<SampledMessage>, Error> {
-        self.read_stream(stream, |s, key| load_samples(s, key, range))
+        self.read_stream(stream, |s, key| {
+            load_samples(s, key, Reach::of_judging(range).sampled, range)
+        })
     }
 
     /// Returns the same with the history of each tag that was used of late. Tags of a few messages are left out.
@@ -60,7 +73,7 @@ impl Database {
         cuts: &[Timestamp],
     ) -> Result<History, Error> {
         self.read_stream(stream, |s, key| {
-            let mut history = load(s, stream, key, range, cuts)?;
+            let mut history = load(s, stream, key, (range, cuts), Reach::of_judging(range))?;
             let marked = load_marked(s, stream)?;
             let used = used_tags(s, key, range)?;
             let refused = match used.is_empty() {
@@ -115,19 +128,43 @@ impl Database {
     }
 }
 
+/// The time of which a history tells what does not only say what happened in its range.
+#[derive(Clone, Copy)]
+struct Reach {
+    hours: Span,
+    sampled: Span,
+}
+
+impl Reach {
+    /// As far back as judging `range` looks.
+    fn of_judging(range: Span) -> Self {
+        Self {
+            hours: kept(range.until),
+            sampled: Span::new(range.from - SAMPLE_LOOKBACK, range.until),
+        }
+    }
+
+    fn within(range: Span) -> Self {
+        Self {
+            hours: Span::new(range.from.floor(HOUR), range.until),
+            sampled: range,
+        }
+    }
+}
+
 fn load(
     s: &mut dyn Session,
     stream: &StreamKey,
     key: i64,
-    range: Span,
-    cuts: &[Timestamp],
+    (range, cuts): (Span, &[Timestamp]),
+    reach: Reach,
 ) -> Result<History, Error> {
     Ok(History {
         bounces: coverage::load(s, key, Kind::Bounces)?,
         bounce_events: load_bounce_events(s, key, range)?,
-        sampled: load_samples(s, key, range)?,
+        sampled: load_samples(s, key, reach.sampled, range)?,
         checks: address_checks::load(s, key)?,
-        ..load_sending(s, stream, key, range, cuts)?
+        ..load_sending(s, stream, key, (range, cuts), reach.hours)?
     })
 }
 
@@ -135,13 +172,13 @@ fn load_sending(
     s: &mut dyn Session,
     stream: &StreamKey,
     key: i64,
-    range: Span,
-    cuts: &[Timestamp],
+    (range, cuts): (Span, &[Timestamp]),
+    hours: Span,
 ) -> Result<History, Error> {
     let counted = counts::load(s, key, ALL_MAIL, kept(range.until))?;
     let (first_seen_at, installed_at) = load_beginning(s, stream, key)?;
     let (sent, recipients) = load_counts(s, key, ALL_MAIL, range, cuts, &counted)?;
-    let (hours, packed) = load_hours(s, key, ALL_MAIL, kept(range.until), &counted)?;
+    let (hours, packed) = load_hours(s, key, ALL_MAIL, hours, &counted)?;
     let mut history = History {
         first_seen_at,
         installed_at,
@@ -322,11 +359,15 @@ pub(super) fn load_bounce_events(
     )
 }
 
+/// Returns the sampled mail that was sent in `sent`, with what bounces of `range` say of it.
 fn load_samples(
     s: &mut dyn Session,
     stream: i64,
+    sent: Span,
     range: Span,
 ) -> Result<Vec<SampledMessage>, Error> {
+    let has_no_news =
+        |sample: &SampledMessage| sample.delivered_at.is_none() && sample.bounced_at.is_none();
     // Details date a bounce on their own, and do not tell its type.
     let mut samples = s.rows(
         "SELECT sent_at, checked_at, delivered_at, bounced_at, queued,
@@ -335,7 +376,7 @@ fn load_samples(
                      AND b.message = followed.message AND b.class NOT IN ('complaint', 'ignored')
                  ORDER BY b.at, b.id LIMIT 1) END, message, open
          FROM followed WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
-        &values![stream, range.from - SAMPLE_LOOKBACK, range.until, SAME_BOUNCE_WITHIN_MS],
+        &values![stream, sent.from, sent.until, SAME_BOUNCE_WITHIN_MS],
         |row| {
             let sample = read_sample(row)?;
             let unreadable = !row.get::<bool>(7)? && !sample.is_read();
@@ -343,11 +384,14 @@ fn load_samples(
                 unreadable,
                 ..sample
             };
-            Ok((row.get::<Vec<u8>>(6)?, sample))
+            // Of most there is news, and nothing else is asked of them.
+            let message = match has_no_news(&sample) {
+                true => row.get::<Vec<u8>>(6)?,
+                false => Vec::new(),
+            };
+            Ok((message, sample))
         },
     )?;
-    let has_no_news =
-        |sample: &SampledMessage| sample.delivered_at.is_none() && sample.bounced_at.is_none();
     if samples.iter().any(|(_, sample)| has_no_news(sample)) {
         let listed = load_listed_bounces(s, stream, range)?;
         for (message, sample) in samples.iter_mut().filter(|(_, s)| has_no_news(s)) {
