@@ -91,6 +91,22 @@ impl Evaluator {
         }
     }
 
+    /// Returns those of one server, joined; nothing where fewer than two of them send, of which each is judged alone.
+    fn joined_streams(
+        &self,
+        server: &ServerName,
+        histories: &BTreeMap<StreamId, History>,
+    ) -> Together {
+        let mut together = Together::default();
+        let sending = histories
+            .values()
+            .filter(|history| !history.hours.is_empty());
+        if sending.count() > 1 {
+            self.join_streams(&mut together, server, histories);
+        }
+        together
+    }
+
     /// Returns the transitions at one instant, from what had happened before it; `together` are the
     /// [joined streams](Self::join_streams) of `histories`.
     pub fn evaluate_at(
@@ -299,8 +315,7 @@ impl Evaluator {
         histories: &BTreeMap<StreamId, History>,
         instants: &[Timestamp],
     ) -> Vec<Transition> {
-        let mut together = Together::default();
-        self.join_streams(&mut together, log.server(), histories);
+        let together = self.joined_streams(log.server(), histories);
         let mut transitions = Vec::new();
         for at in instants {
             transitions.extend(self.evaluate_at(log, histories, &together, *at));

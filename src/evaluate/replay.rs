@@ -46,10 +46,8 @@ impl<'a> Replay<'a> {
         let mut replays = Vec::new();
         for past in servers {
             let evaluator = Evaluator::new(past.policy, series);
-            let mut together = Together::default();
-            for all in [&mut together, &mut joint] {
-                evaluator.join_streams(all, &past.server, &past.histories);
-            }
+            evaluator.join_streams(&mut joint, &past.server, &past.histories);
+            let together = evaluator.joined_streams(&past.server, &past.histories);
             let followers = past.sampled.into_iter();
             replays.push(ServerReplay {
                 evaluator,
