@@ -15,6 +15,7 @@ mod parts;
 mod run;
 mod share;
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -255,18 +256,24 @@ impl DeliveryModel {
         let recent = within(&history.sampled, Span::before(at, LOOKBACK));
         let newest = recent.iter().rposition(|m| state_at(m, at) == Delivered);
         let (before, run) = recent.split_at(newest.map_or(0, |index| index + 1));
-        let silence = self.evaluate_silence(history, (before, run), told, at);
-        let drop = self.evaluate_drop(history, recent, at);
+        let standing = self.standing(before, at);
+        let lost = standing.loss.map_or(told, |loss| loss.share());
+        let silence = self.evaluate_silence(history, (before, run), lost, at);
+        let standing = match run {
+            [] => standing,
+            _ => self.standing(recent, at),
+        };
+        let drop = self.evaluate_drop(history, recent, standing, at);
         [silence, drop]
     }
 
     /// Evaluates `run`, the newest mail, of which none is delivered; the mail `before` it ends with one that is. Where half of the mail
-    /// is lost, a few lost in a row are no silence: the mail before says so, and what was told of it does while that mail alone does not.
+    /// is `lost`, a few lost in a row are no silence: the mail before says so, and what was told of it does while that mail alone does not.
     fn evaluate_silence(
         &self,
         history: &History,
         (before, run): (&[SampledMessage], &[SampledMessage]),
-        told: f64,
+        lost: f64,
         at: Timestamp,
     ) -> Finding {
         let run: Vec<(&SampledMessage, DeliveryState)> = run
@@ -278,8 +285,6 @@ impl DeliveryModel {
                 state => *state == Bounced,
             })
             .collect();
-        let lost = self.standing(before, at).loss;
-        let lost = lost.map_or(told, |loss| loss.share());
         let share_before = (lost > 0.0).then_some(1.0 - lost);
         let lost = lost.max(partial_bounced_share(history, &run, at).unwrap_or(0.0));
         let log_evidence = self.log_evidence(run.iter().map(|(_, state)| *state), lost);
@@ -299,8 +304,19 @@ impl DeliveryModel {
         };
         // What takes as long as most mail is not late.
         let shorter = |took: Duration| took.saturating_sub(Duration::from_millis(1));
-        let comes_late = |took| self.late_share(shorter(took)) < LATE_SHARE;
-        let (again, newest_late) = delivered_again(before, &run, at, comes_late);
+        let in_time: Cell<Option<Duration>> = Cell::new(None);
+        let comes_late = |took| {
+            // What takes no longer than other mail that is not late is not late.
+            let is_late = in_time.get().is_none_or(|known| took > known)
+                && self.late_share(shorter(took)) < LATE_SHARE;
+            if !is_late {
+                in_time.set(in_time.get().max(Some(took)));
+            }
+            is_late
+        };
+        // Who was told of a loss hears of its end within days.
+        let newest = within(before, Span::before(at, LOSS_LOOKBACK));
+        let (again, newest_late) = delivered_again(newest, &run, at, comes_late);
         let evidence = Evidence::Delivery(DeliveryEvidence {
             unproven: run.len() as u64,
             bounced: bounced().count() as u64,
@@ -327,13 +343,14 @@ impl DeliveryModel {
         &self,
         history: &History,
         recent: &[SampledMessage],
+        standing: Standing,
         at: Timestamp,
     ) -> Finding {
         let Standing {
             loss,
             ended,
             is_suspected,
-        } = self.standing(recent, at);
+        } = standing;
         let usual = self.usual_loss.delivered_share();
         let told = self.usual_loss.usual();
         // What is told when nothing is lost is the last day.

@@ -329,6 +329,10 @@ impl Scan {
             }
             return;
         }
+        // What is delivered speaks against every loss; where none is in doubt that changes nothing, and it is most mail.
+        if state == Delivered && self.sums.iter().all(|sum| sum.evidence == 0.0) {
+            return;
+        }
         for (sum, extra) in self.sums.iter_mut().zip(EXTRA_LOSSES) {
             sum.add(
                 sent_at,
