@@ -107,10 +107,23 @@ impl Hazard {
 
     /// The intensity of an hour of this profile, `elapsed` clock hours after that of the last mail.
     pub(super) fn intensity(&self, profile: f64, elapsed: usize) -> f64 {
-        if [Self::GROWTH, Self::NONE].contains(self) {
-            return profile;
+        self.of_profile(profile) * self.of_elapsed(elapsed)
+    }
+
+    /// The part of it that is of the profile.
+    pub(super) fn of_profile(&self, profile: f64) -> f64 {
+        match self.terms[1] {
+            1.0 => profile,
+            exponent => profile.powf(exponent),
         }
-        profile.powf(self.terms[1]) * (1.0 + elapsed as f64).powf(self.terms[6])
+    }
+
+    /// The part of it that is of the time since the last mail.
+    pub(super) fn of_elapsed(&self, elapsed: usize) -> f64 {
+        match self.terms[6] {
+            0.0 => 1.0,
+            exponent => (1.0 + elapsed as f64).powf(exponent),
+        }
     }
 }
 

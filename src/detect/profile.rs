@@ -119,6 +119,14 @@ impl IntensityTable {
         self.per_hour[self.calendar.slot(at)]
     }
 
+    /// Returns the table of what `change` makes of each intensity.
+    pub(super) fn map(&self, change: impl Fn(f64) -> f64) -> Self {
+        Self {
+            calendar: self.calendar,
+            per_hour: self.per_hour.iter().copied().map(change).collect(),
+        }
+    }
+
     pub(super) fn mean(&self) -> f64 {
         self.per_hour.iter().sum::<f64>() / self.per_hour.len() as f64
     }
@@ -166,11 +174,12 @@ impl Profile {
         }
     }
 
-    /// The intensity of an hour, by the table of its week, or by the latest beyond the series.
-    pub(super) fn intensity(&self, series: &HourlySeries, hour: usize) -> f64 {
-        match self.before.get(hour) {
-            Some(known) => *known,
-            None => self.now.at(series.start(hour)),
+    /// Returns the profile of what `change` makes of each intensity.
+    pub(super) fn map(&self, change: impl Fn(f64) -> f64) -> Self {
+        Self {
+            calendar: self.calendar,
+            before: self.before.iter().copied().map(&change).collect(),
+            now: self.now.map(change),
         }
     }
 }

@@ -96,14 +96,22 @@ impl Candidate {
         // Polls saw the gap up to the full hour. In a stream that has shrunk since, they would see more of it.
         let level = self.model.level_multiplier(learned, series.len(), None);
         let unseen_today = 0.5 * now.mean() * level;
+        // Powers are slow, and each of an hour, a slot or a length is asked for many times.
+        let known = profile.map(|profile| hazard.of_profile(profile));
+        let longest = gaps.iter().map(|gap| gap.ended.since(gap.span.from));
+        let longest = longest.max().unwrap_or_default().as_secs() / 3600 + 2;
+        let of_elapsed: Vec<f64> = (0..longest as usize)
+            .map(|elapsed| hazard.of_elapsed(elapsed))
+            .collect();
         let surprise = |gap: &Gap| {
             let level = self.model.level_multiplier(learned, gap.hour + 1, None);
             let measure = |span: Span| {
                 let (mut then, mut today) = (0.0, 0.0);
-                for (elapsed, part) in split_by_hour(span).enumerate() {
-                    let known = profile.intensity(series, series.hour(part.from));
-                    then += hazard.intensity(known, elapsed) * hours(part);
-                    today += hazard.intensity(now.at(part.from), elapsed) * hours(part);
+                for (part, of_elapsed) in split_by_hour(span).zip(&of_elapsed) {
+                    let of_today = known.now.at(part.from);
+                    let of_hour = known.before.get(series.hour(part.from));
+                    then += of_hour.unwrap_or(&of_today) * of_elapsed * hours(part);
+                    today += of_today * of_elapsed * hours(part);
                 }
                 level * f64::max(then, today)
             };
