@@ -307,14 +307,11 @@ impl DeliveryModel {
         let in_time: Cell<Option<Duration>> = Cell::new(None);
         let comes_late = |took| {
             // What takes no longer than other mail that is not late is not late.
-            let is_late = in_time.get().is_none_or(|known| took > known)
-                && self.late_share(shorter(took)) < LATE_SHARE;
-            if !is_late {
-                in_time.set(in_time.get().max(Some(took)));
-            }
+            let may_be = in_time.get().is_none_or(|known| took > known);
+            let is_late = may_be && self.late_share(shorter(took)) < LATE_SHARE;
+            in_time.set(in_time.get().max((!is_late).then_some(took)));
             is_late
         };
-        // Who was told of a loss hears of its end within days.
         let newest = within(before, Span::before(at, LOSS_LOOKBACK));
         let (again, newest_late) = delivered_again(newest, &run, at, comes_late);
         let evidence = Evidence::Delivery(DeliveryEvidence {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::detect::rhythm::Rhythm;
 use crate::detect::silence::Silence;
 use crate::model::{
-    DAY, Evidence, Finding, History, HourCount, Span, StreamKey, Timestamp, Verdict,
+    DAY, Evidence, Finding, History, HourCount, Span, StreamKey, Timestamp, Verdict, add_hours,
 };
 
 /// A stream counts among those that stopped if it had mail within this long before the last mail of all.
@@ -58,7 +58,11 @@ impl Together {
         }
         let first = joint.first_seen_at.unwrap_or(first_seen_at);
         joint.first_seen_at = Some(first.min(first_seen_at));
-        joint.hours = join_hours(&joint.hours, &history.hours);
+        joint.hours = add_hours(
+            std::mem::take(&mut joint.hours),
+            history.hours.iter().copied(),
+        );
+        joint.packed.join(&history.hours, &history.packed);
         joint.sent = joint.sent.merge(&history.sent);
         // What was said of the stop of one stream is nothing of the others.
         for marked in &history.marked {
@@ -161,24 +165,4 @@ fn days(hours: &[HourCount]) -> Vec<(Timestamp, u64)> {
         }
     }
     days
-}
-
-/// Adds up two lists of hours.
-fn join_hours(a: &[HourCount], b: &[HourCount]) -> Vec<HourCount> {
-    let mut hours = [a, b].concat();
-    hours.sort_by_key(|hour| hour.start);
-    let same = hours.chunk_by(|a, b| a.start == b.start);
-    let joined = same.map(|hours| HourCount {
-        start: hours[0].start,
-        sent: hours.iter().map(|hour| hour.sent).sum(),
-        first_at: hours
-            .iter()
-            .map(|hour| hour.first_at)
-            .fold(hours[0].first_at, Timestamp::min),
-        last_at: hours
-            .iter()
-            .map(|hour| hour.last_at)
-            .fold(hours[0].last_at, Timestamp::max),
-    });
-    joined.collect()
 }

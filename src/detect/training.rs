@@ -12,7 +12,7 @@ use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::training_cutoff;
 use crate::model::{
     Coverage, History, HourCount, Judgement, LearnedKey, MarkedTime, PackedWeeks, Rules, Span,
-    Timestamp, WEEK, WeekDigest,
+    Timestamp, WEEK, WeekDigest, by_week,
 };
 
 /// The number of the learner: to be raised with every change of what is learned from the same past, or of how that is written, so
@@ -163,18 +163,13 @@ impl<'h> Training<'h> {
     /// Adds a digest of each week with mail. It is the same whether it was known or is made of the hours, so that what was learned is
     /// known again by either.
     fn digest_hours(&self, digest: &mut Digest) {
-        let mut hours = self.hours;
-        while let Some(first) = hours.first() {
-            let week = first.start.floor(WEEK);
-            let (of_week, later) =
-                hours.split_at(hours.partition_point(|hour| hour.start < week + WEEK));
+        for (week, of_week) in by_week(self.hours) {
             // Of a week that is learned from in part, another part is digested.
             let is_whole = week >= self.time.since && week + WEEK <= self.time.until;
             let known = self.packed.digest(week).filter(|_| is_whole);
             let of_week = known.unwrap_or_else(|| WeekDigest::of_hours(of_week));
             digest.add(&[week.0]);
             digest.0.update(of_week.as_bytes());
-            hours = later;
         }
     }
 }

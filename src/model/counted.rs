@@ -61,10 +61,17 @@ pub fn merge_hours(listed: Vec<HourCount>, counted: &[CountedSpan]) -> Vec<HourC
     if counted.is_empty() {
         return listed;
     }
-    let mut all = listed;
-    all.extend(counted.iter().flat_map(CountedSpan::hours));
-    all.sort_by_key(|hour| hour.start);
-    all.dedup_by(|next, kept| {
+    add_hours(listed, counted.iter().flat_map(CountedSpan::hours))
+}
+
+/// Adds up two lists of hours, likewise.
+pub fn add_hours(
+    mut hours: Vec<HourCount>,
+    more: impl IntoIterator<Item = HourCount>,
+) -> Vec<HourCount> {
+    hours.extend(more);
+    hours.sort_by_key(|hour| hour.start);
+    hours.dedup_by(|next, kept| {
         let same = next.start == kept.start;
         if same {
             kept.sent += next.sent;
@@ -73,7 +80,7 @@ pub fn merge_hours(listed: Vec<HourCount>, counted: &[CountedSpan]) -> Vec<HourC
         }
         same
     });
-    all
+    hours
 }
 
 /// The last part of what a poll saw: the index may still lack some of it, so the next poll asks for it again.

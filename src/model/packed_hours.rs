@@ -49,6 +49,29 @@ impl WeekDigest {
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The digest of what this and `other` are of, in whatever order: a sum.
+    fn and(self, other: Self) -> Self {
+        let mut sum = self;
+        let (lanes, _) = sum.0.as_chunks_mut::<8>();
+        for (lane, more) in lanes.iter_mut().zip(other.0.as_chunks::<8>().0) {
+            let number = u64::from_le_bytes(*lane).wrapping_add(u64::from_le_bytes(*more));
+            *lane = number.to_le_bytes();
+        }
+        sum
+    }
+}
+
+/// Returns the hours of each week with mail, with its beginning; `hours` are in order.
+pub fn by_week(hours: &[HourCount]) -> impl Iterator<Item = (Timestamp, &[HourCount])> {
+    let mut rest = hours;
+    std::iter::from_fn(move || {
+        let week = rest.first()?.start.floor(WEEK);
+        let end = rest.partition_point(|hour| hour.start < week + WEEK);
+        let (of_week, later) = rest.split_at(end);
+        rest = later;
+        Some((week, of_week))
+    })
 }
 
 /// What is known of the weeks of a history whose hours were packed, beside these hours.
@@ -69,6 +92,19 @@ impl PackedWeeks {
     pub fn digest(&self, week: Timestamp) -> Option<WeekDigest> {
         let place = self.digests.binary_search_by_key(&week, |(week, _)| *week);
         place.ok().map(|place| self.digests[place].1)
+    }
+
+    /// Adds the weeks of one more list of hours, of which `packed` is known. The digest of hours that were added up is the sum of those of all
+    /// lists with mail in that week: it is the same in whatever order they come, and whether each was known or is made of the hours.
+    pub fn join(&mut self, hours: &[HourCount], packed: &Self) {
+        for (week, of_week) in by_week(hours) {
+            let known = packed.digest(week);
+            let digest = known.unwrap_or_else(|| WeekDigest::of_hours(of_week));
+            match self.digests.binary_search_by_key(&week, |(week, _)| *week) {
+                Ok(place) => self.digests[place].1 = self.digests[place].1.and(digest),
+                Err(place) => self.digests.insert(place, (week, digest)),
+            }
+        }
     }
 
     /// Whether there are weeks to be packed.
@@ -109,13 +145,22 @@ pub fn pack_hours(week: Timestamp, hours: &[HourCount]) -> Option<Vec<u8>> {
     Some(packed)
 }
 
-/// Returns the hours that were [packed](pack_hours) of the week that begins at `week`; `None` where it is another value.
-pub fn unpack_hours(week: Timestamp, packed: &[u8]) -> Option<Vec<HourCount>> {
+/// Adds the hours that were [packed](pack_hours) of the week that begins at `week` to `hours`; returns whether it is such a value, else adds
+/// none.
+pub fn unpack_hours(week: Timestamp, packed: &[u8], hours: &mut Vec<HourCount>) -> bool {
+    let before = hours.len();
+    let is_read = read_hours(week, packed, hours).is_some() && hours.len() > before;
+    if !is_read {
+        hours.truncate(before);
+    }
+    is_read
+}
+
+fn read_hours(week: Timestamp, packed: &[u8], hours: &mut Vec<HourCount>) -> Option<()> {
     let (format, mut rest) = packed.split_first()?;
     if *format != FORMAT || week.floor(WEEK) != week {
         return None;
     }
-    let mut hours: Vec<HourCount> = Vec::with_capacity(usize::from(HOURS));
     let mut next = 0;
     while let Some(([place, a, b, c, d, e, f], after)) = rest.split_first_chunk() {
         if !(next..HOURS).contains(place) {
@@ -149,7 +194,7 @@ pub fn unpack_hours(week: Timestamp, packed: &[u8]) -> Option<Vec<HourCount>> {
             last_at: at([*d, *e, *f, 0])?,
         });
     }
-    (rest.is_empty() && !hours.is_empty()).then_some(hours)
+    rest.is_empty().then_some(())
 }
 
 #[cfg(test)]
@@ -168,6 +213,15 @@ mod tests {
             first_at: Timestamp(start.0 + first),
             last_at: Timestamp(start.0 + last),
         }
+    }
+
+    fn unpack_hours(week: Timestamp, packed: &[u8]) -> Option<Vec<HourCount>> {
+        let before = hour(2, 7, 1, 1);
+        let mut hours = vec![before];
+        let is_read = super::unpack_hours(week, packed, &mut hours);
+        assert_eq!(hours.remove(0), before, "what was there stays");
+        assert_eq!(is_read, !hours.is_empty());
+        is_read.then_some(hours)
     }
 
     fn week() -> impl Strategy<Value = Vec<HourCount>> {
@@ -235,6 +289,38 @@ mod tests {
             },
         ] {
             assert_eq!(with(odd), None, "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn joined_weeks_have_one_digest_however_and_in_whatever_order_they_were_read() {
+        let a: Vec<HourCount> = (100..240).map(|place| hour(place, 5, 10, 20)).collect();
+        let b: Vec<HourCount> = (0..200).map(|place| hour(place, 7, 1, 2)).collect();
+        let known = |hours: &[HourCount]| {
+            let weeks = by_week(hours).map(|(week, of)| (week, WeekDigest::of_hours(of)));
+            PackedWeeks::new(weeks.collect(), false)
+        };
+        let joined = |lists: &[(&[HourCount], PackedWeeks)]| {
+            let mut joined = PackedWeeks::default();
+            for (hours, packed) in lists {
+                joined.join(hours, packed);
+            }
+            joined
+        };
+        let none = PackedWeeks::default;
+        let both = joined(&[(&a, none()), (&b, none())]);
+        assert_eq!(joined(&[(&b, known(&b)), (&a, known(&a))]), both);
+        assert_eq!(joined(&[(&b, none()), (&a, known(&a))]), both);
+        assert_eq!(joined(&[(&a, none())]), known(&a));
+        for week in [BEGIN, BEGIN + WEEK] {
+            let of_both = both.digest(week).expect("mail in that week");
+            assert!(
+                ![known(&a), known(&b)]
+                    .map(|of| of.digest(week))
+                    .contains(&Some(of_both))
+            );
+            let twice = joined(&[(&a, none()), (&b, none()), (&b, none())]);
+            assert_ne!(twice.digest(week), Some(of_both));
         }
     }
 

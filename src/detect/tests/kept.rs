@@ -106,7 +106,11 @@ impl World {
         let mut together = Together::default();
         for half in 0..2 {
             let stream = StreamKey::new(&"app".into(), &half.to_string().as_str().into());
-            together.add(stream, &self.part(|number| number % 2 == half));
+            let mut part = self.part(|number| number % 2 == half);
+            if self.packed {
+                pack(&mut part, self.now);
+            }
+            together.add(stream, &part);
         }
         together
     }

@@ -16,6 +16,8 @@ use super::{Row, Scope, Session, Value, history, streams, values};
 
 /// Tags whose weeks are packed in one transaction: of a year, some 50,000 rows are read for these.
 const TAGS_AT_ONCE: usize = 16;
+/// An hour is packed into no less.
+const MIN_PACKED_BYTES: usize = 8;
 
 /// The hours that begin in a span.
 #[derive(Default)]
@@ -103,6 +105,7 @@ pub(super) fn load(
 ) -> Result<Loaded, Error> {
     let (packed, bytes) = load_packed(s, stream, tag, span)?;
     let mut loaded = Loaded::default();
+    loaded.hours.reserve(bytes.len() / MIN_PACKED_BYTES);
     let mut from = span.from;
     for Packed {
         week,
@@ -110,17 +113,21 @@ pub(super) fn load(
         place,
     } in packed
     {
+        loaded.add_rows(s, stream, tag, Span::new(from, week), span)?;
+        from = week.max(from);
+        let before = loaded.hours.len();
         // One that was damaged, or that a newer version wrote, is read by row and packed anew.
-        let (Some(digest), Some(hours)) = (digest, unpack_hours(week, &bytes[place])) else {
+        let (Some(digest), true) = (digest, unpack_hours(week, &bytes[place], &mut loaded.hours))
+        else {
+            loaded.hours.truncate(before);
             continue;
         };
-        loaded.add_rows(s, stream, tag, Span::new(from, week), span)?;
         let whole = Span::new(week, week + WEEK);
         if whole.intersect(span) == whole {
             loaded.digests.push((week, digest));
-            loaded.hours.extend(hours);
         } else {
-            let inside = hours.iter().filter(|hour| span.contains(hour.start));
+            let hours = loaded.hours.split_off(before).into_iter();
+            let inside = hours.filter(|hour| span.contains(hour.start));
             loaded.hours.extend(inside);
         }
         from = whole.until.max(from);
