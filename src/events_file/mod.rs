@@ -100,11 +100,11 @@ impl EventsFile {
         Ok(events)
     }
 
-    fn push(&mut self, event: &line::EventLine) {
+    fn push(&mut self, event: &line::EventLine<'_>) {
         self.messages += 1;
-        let server = ServerName::from(event.server.as_str());
+        let server = ServerName::from(&*event.server);
         let streams = self.servers.entry(server).or_default();
-        let stream = StreamId::from(event.stream.as_str());
+        let stream = StreamId::from(&*event.stream);
         streams.entry(stream).or_default().push(event);
     }
 

@@ -18,15 +18,15 @@ pub struct StreamEvents {
 }
 
 impl StreamEvents {
-    pub(crate) fn push(&mut self, event: &EventLine) {
+    pub(crate) fn push(&mut self, event: &EventLine<'_>) {
         let mut mark = |at: Timestamp, class: BounceClass| {
             self.bounce_events.push(BounceEvent {
                 at,
-                message: event.id.clone(),
+                message: event.id.to_string(),
                 sent_at: Some(event.sent_at),
                 class,
                 recipient: event.recipient.as_deref().unwrap_or_default().to_owned(),
-                tag: event.tag.clone(),
+                tag: event.tag.as_deref().map(str::to_owned),
             });
         };
         let class = |kind: Option<BounceType>| kind.map_or(BounceClass::Other, BounceType::class);
@@ -37,7 +37,7 @@ impl StreamEvents {
             mark(at, BounceClass::Complaint);
         }
         if let Some(tag) = &event.tag {
-            let sent = self.tags.entry(Tag(tag.clone())).or_default();
+            let sent = self.tags.entry(Tag(tag.to_string())).or_default();
             sent.push(event.sent_at);
         }
         let failure = event.bounce.filter(|(_, kind)| class(*kind).is_failure());

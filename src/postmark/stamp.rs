@@ -13,6 +13,9 @@ const MAX_FRACTION_DIGITS: usize = 9;
 /// to milliseconds. `None` for anything else, and for what lies outside [`Timestamp::MIN`] to [`Timestamp::MAX`].
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
+    if let Some(at) = Timestamp::parse_usual(text) {
+        return Some(at);
+    }
     let (wall, rest) = text.split_at_checked(19)?;
     let is_digit = |c: &char| c.is_ascii_digit();
     let fraction_digits = rest.chars().skip(1).take_while(is_digit).count();

@@ -14,7 +14,7 @@ impl Id {
     pub(super) fn from_text(id: &str) -> Self {
         match Uuid::try_parse(id) {
             // Only one that is written as Postmark writes it would be written so again.
-            Ok(uuid) if uuid.to_string() == id => Self::Uuid(uuid),
+            Ok(uuid) if *uuid.hyphenated().encode_lower(&mut [0; 36]) == *id => Self::Uuid(uuid),
             // A filler, so that no other id is 16 bytes long.
             _ if id.len() == 15 => Self::Other([&[1, 0], id.as_bytes()].concat()),
             _ => Self::Other([&[0], id.as_bytes()].concat()),
