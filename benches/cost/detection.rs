@@ -87,7 +87,7 @@ fn stored(now: Timestamp) {
         .build()
         .expect("a runtime");
     let mut first = None;
-    for days in [1, 45, 400] {
+    for days in [1, 8, 45, 400] {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open_sqlite(&folder.path().join("hushwatch.db")).expect("a database");
         let stream = StreamKey::new(&ServerName::from("shop"), &StreamId::from("outbound"));

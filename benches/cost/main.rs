@@ -1,11 +1,12 @@
 //! What hushwatch costs: CPU, memory, disk, time. Figures are ratios within this run wherever there is something to
 //! compare with; the others are of this machine.
 //!
-//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size page` for some of them;
+//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size page cron` for some of them;
 //! `--json` beside them prints an object for each figure, see [`rows`].
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
+mod cron;
 mod detection;
 mod floor;
 mod footprint;
@@ -28,7 +29,7 @@ fn main() {
         let named = |a: &&String| !a.starts_with("--");
         arguments.iter().filter(named).count() == 0 || arguments.iter().any(|a| a == name)
     };
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("size", footprint::size),
         ("start", footprint::start),
         ("detect", detection::detect),
@@ -36,6 +37,7 @@ fn main() {
         ("memory", footprint::memory),
         ("servers", servers::thousand),
         ("page", page::page),
+        ("cron", cron::cron),
     ];
     for (name, measure) in parts {
         if wanted(name) {
