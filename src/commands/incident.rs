@@ -205,6 +205,8 @@ mod tests {
             Rule::SendDrop,
             Rule::DeliverySilence,
             Rule::DeliveryDrop,
+            Rule::BounceRate,
+            Rule::SpamRate,
         ];
         for rule in Rule::ALL {
             for judgement in [Judgement::Real, Judgement::FalseAlarm] {

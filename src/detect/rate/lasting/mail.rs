@@ -1,6 +1,6 @@
 //! The mail whose bounces are added up: by the hours of the clock, which are known of more days than single minutes are.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::detect::rate::sent_to;
@@ -28,26 +28,28 @@ pub fn lasting_reach(history: &History, at: Timestamp) -> Span {
     Span::new(from.min(day - DAY * MIN_DAYS), at)
 }
 
-/// Returns when recipients bounced in `part`, an address once a day: one that is tried again and again is one fact.
+/// Returns when recipients bounced in `part`, an address once in [`MIN_DAYS`]: one that is tried again and again is one fact.
 pub(super) fn events_of(
     history: &History,
     part: Span,
     counts: &impl Fn(&BounceEvent) -> bool,
 ) -> Vec<Timestamp> {
-    let (mut day, mut seen) = (Timestamp::MIN, HashSet::new());
-    let mut is_first = |event: &&BounceEvent| {
-        if event.at.floor(DAY) != day {
-            day = event.at.floor(DAY);
-            seen.clear();
-        }
+    let mut counted: HashMap<String, Timestamp> = HashMap::new();
+    let mut is_new = |event: &&BounceEvent| {
         let address = event.recipient.trim().to_ascii_lowercase();
-        seen.insert(match address.is_empty() {
+        let fact = match address.is_empty() {
             true => event.message.clone(),
             false => address,
-        })
+        };
+        let before = counted.get(&fact).copied();
+        let is_new = before.is_none_or(|before| event.at.since(before) >= DAY * MIN_DAYS);
+        if is_new {
+            counted.insert(fact, event.at);
+        }
+        is_new
     };
     let events = history.bounce_events_in(part).iter();
-    let events = events.filter(|event| counts(event) && is_first(event));
+    let events = events.filter(|event| counts(event) && is_new(event));
     events.map(|event| event.at).collect()
 }
 

@@ -261,7 +261,7 @@ fn one_bounce_or_one_day_is_no_excess_that_lasts() {
         assert!((746..800).all(|hour| verdict_at(&history, hour) != Verdict::Breach));
     }
     assert_eq!(verdict_at(&steady(&wave, 40), 746), Verdict::Within);
-    // One address that is tried every five hours again and again is one fact a day.
+    // One address that is tried again and again is one fact.
     let days = (0..4).flat_map(|day| (0..4).map(move |n| 700 + day * 24 + 5 * n));
     let several: Vec<u32> = days.collect();
     assert_eq!(verdict_at(&steady(&several, 40), 787), Verdict::Breach);
