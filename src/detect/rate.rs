@@ -375,9 +375,8 @@ fn evaluate_counted(
         State::Ongoing if is_seen && test.exceeds(found.bounced, found.denominator) => {
             Verdict::Breach
         }
-        // What is over has an end to tell once the mail since shows it.
         State::Over if !test.exceeds(found.bounced, found.denominator) => Verdict::Within,
-        _ => Verdict::Unresolved,
+        State::Ongoing | State::Suspected | State::Over => Verdict::Unresolved,
     };
     let evidence = evidence::of_window(history, at, test, counting, (verdict, &found));
     (verdict, evidence::of_lasting(evidence, &lasting))

@@ -229,7 +229,8 @@ fn is_of_old_mail(incident: &Incident) -> bool {
     matches!(&incident.evidence, Evidence::Rate(rate) if rate.is_of_old_mail(incident.judged_at))
 }
 
-/// Returns how far back a command looks, at least `least`: in whole days to before the first of what happened, where that is over.
+/// Returns how far back a command looks, at least `least` and over the window that is told: in whole days to before the first of what
+/// happened, where that is over.
 fn hours_since(incident: &Incident, least: Duration) -> String {
     let first = incident
         .problem
@@ -239,7 +240,11 @@ fn hours_since(incident: &Incident, least: Duration) -> String {
         true => incident.judged_at.since(first) + HOUR,
         false => Duration::ZERO,
     };
-    let days = back.max(least).as_secs().div_ceil(DAY.as_secs());
+    let told = match &incident.evidence {
+        Evidence::Rate(rate) => rate.window,
+        _ => Duration::ZERO,
+    };
+    let days = back.max(least).max(told).as_secs().div_ceil(DAY.as_secs());
     format!("{}h", 24 * days)
 }
 

@@ -48,14 +48,14 @@ const MAX_ENDING_RATE: f64 = 0.75;
 const MIN_ENDING_EVIDENCE: f64 = 3.0;
 const FALSE_ENDS: f64 = 0.25;
 
-/// For so long after its end the figures of it are told.
-const OVER_TOLD_FOR: Duration = Duration::from_secs(3 * 86_400);
+/// For so long after its end the figures of that are told.
+const OVER_TOLD_FOR: Duration = DAY;
 
 /// What the sum says at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Lasting {
     pub state: State,
-    /// From the day of its first bounce; of one that is over, from where it ended.
+    /// From the day of its first bounce; of one that is over, the mail that shows it.
     pub window: Span,
     /// Its first bounce.
     pub since: Timestamp,
@@ -389,7 +389,8 @@ impl<'t> Scan<'t> {
         let Some(ending) = &mut self.ending else {
             return;
         };
-        ending.since.get_or_insert(at);
+        // The bounce that this mail follows is none of it.
+        ending.since.get_or_insert(at + Duration::from_millis(1));
         ending.counts.recipients += recipients;
         ending.evidence += recipients * ((1.0 - self.odds.usual) / (1.0 - rate)).ln();
         let is_over = ending.evidence > enough.max(MIN_ENDING_EVIDENCE)
@@ -411,18 +412,19 @@ impl<'t> Scan<'t> {
     }
 
     fn result(&self, at: Timestamp) -> Option<Lasting> {
-        let (state, from) = match (self.ending, self.over) {
-            (Some(_), _) => (State::Ongoing, self.most_since().floor(DAY)),
-            (None, Some(over)) if at.since(over.until) <= OVER_TOLD_FOR => (State::Over, over.from),
+        let so_far = Span::new(self.most_since().floor(DAY), at);
+        let (state, window) = match (self.ending, self.over) {
+            (Some(_), _) => (State::Ongoing, so_far),
+            (None, Some(over)) if at.since(over.until) <= OVER_TOLD_FOR => (State::Over, over),
             _ if self.sum > KEEPING_PART * self.odds.limit && self.exceeds(0.0) => {
-                (State::Suspected, self.most_since().floor(DAY))
+                (State::Suspected, so_far)
             }
             _ => return None,
         };
         let is_known = self.past.recipients >= MIN_USUAL_DENOMINATOR as f64;
         Some(Lasting {
             state,
-            window: Span::new(from, at),
+            window,
             since: self.most_since(),
             excess: LastingExcess {
                 evidence: self.sum,
