@@ -9,7 +9,7 @@ use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::Config;
 use crate::store::{self, FileFacts, Restored};
-use crate::text::format::{format_date_time, format_duration, plural};
+use crate::text::format::{format_date_time, format_duration, plural, was_or_were};
 
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
@@ -128,8 +128,7 @@ fn restored_text(file: &Path, restored: &Restored, config: &Config) -> String {
 }
 
 fn were(messages: u64) -> String {
-    let verb = if messages == 1 { "was" } else { "were" };
-    format!("{} {verb}", plural(messages, "message"))
+    format!("{} {}", plural(messages, "message"), was_or_were(messages))
 }
 
 /// How much it is, and how old.

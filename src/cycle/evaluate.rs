@@ -100,7 +100,7 @@ pub(crate) async fn evaluate(
     for poll in polls {
         servers.push(evaluate_polled_server(context, poll, policy.clone(), series, now).await?);
     }
-    for name in unwatched_servers(context, now).await? {
+    for name in unwatched_servers(context, polls, now).await? {
         if leases.take(&name).await?.is_ok() {
             servers.push(close_unwatched(context, name, &policy, now).await?);
         }
@@ -295,10 +295,11 @@ async fn evaluate_polled_server(
 /// Returns the servers with open or muted incidents that nobody watches.
 async fn unwatched_servers(
     context: &Context,
+    polls: &[PollOutcome],
     now: Timestamp,
 ) -> Result<Vec<ServerName>, store::Error> {
     let watched = watched_servers(&context.config, &context.store).await?;
-    let idle = unwatched_before(context, now);
+    let idle = unwatched_before(context, polls, now);
     let mut unwatched = context
         .store
         .call(move |s| s.unwatched_servers(idle))
@@ -307,15 +308,20 @@ async fn unwatched_servers(
     Ok(unwatched)
 }
 
-/// Returns the instant since when whoever watches a server has polled it. On a database that several processes share, another one may
-/// watch a server that is not configured here: two of its polls were due since then, as of any other.
-fn unwatched_before(context: &Context, now: Timestamp) -> Timestamp {
-    if !context.store.is_shared() {
-        return now;
-    }
+/// Returns the instant since when whoever watches a server has polled it. Another process, with another configuration, may watch a server
+/// that is not configured here: two of its polls were due since then, as of any other. Where nothing could be read, or not the list of the
+/// account, as when a variable was lost, nobody knows who is gone: a day then.
+fn unwatched_before(context: &Context, polls: &[PollOutcome], now: Timestamp) -> Timestamp {
     let config = &context.config;
     let until = now - config.postmark.longest_poll();
     let earliest = until - UNWATCHED_AFTER;
+    let is_read = |poll: &PollOutcome| matches!(poll.health, PollHealth::Complete);
+    let is_listed = polls
+        .iter()
+        .all(|poll| !poll.name().is_account() || is_read(poll));
+    if !is_listed || !polls.iter().any(is_read) {
+        return earliest;
+    }
     match config.schedule.instants(earliest, until)[..] {
         [.., second_last, _] => second_last,
         _ => earliest,
@@ -393,6 +399,9 @@ async fn load_histories(
                     let older = s.bounces_in(&key, older)?;
                     history.bounce_events.splice(0..0, older);
                 }
+                // What bounced before was pruned, and the hours of its mail were not: nobody knows how much of it bounced.
+                let pruned = Span::new(Timestamp::MIN, now - keep);
+                history.bounces = history.bounces.without(pruned);
                 Ok(history)
             })
             .await?;

@@ -224,7 +224,8 @@ pub(super) fn advance(
         incident.last_reminder_at =
             incident.last_reminder_at + REMINDER_INTERVAL * u32::try_from(days).unwrap_or(1);
         let is_known = incident.notified && incident.suppressed_until.is_none();
-        let wanted = is_known && policy.reminds && incident.acknowledged.is_none();
+        let is_old = is_sum_of_old_bounces(&incident.evidence, at);
+        let wanted = is_known && policy.reminds && incident.acknowledged.is_none() && !is_old;
         taken.push(notify(incident, (Step::Reminded, at), block, wanted));
     }
     taken
@@ -369,11 +370,19 @@ pub(super) fn uninhibit(
         }
     );
     let is_ending_unheard = is_ending && !incident.notified;
-    if is_for_digest || is_ending_unheard || incident.suppressed_until.is_some() {
+    // A sum over days stands longer than a window does: what it is of was told by what inhibited it.
+    let is_old = is_sum_of_old_bounces(&incident.evidence, at);
+    if is_for_digest || is_ending_unheard || is_old || incident.suppressed_until.is_some() {
         return None;
     }
     incident.last_reminder_at = at;
     Some(notify(incident, (Step::Reminded, at), block, true))
+}
+
+/// Whether it is an excess that was added up over days, of which nothing bounced for a day.
+fn is_sum_of_old_bounces(evidence: &Evidence, at: Timestamp) -> bool {
+    matches!(evidence, Evidence::Rate(rate) if rate.lasting.is_some()
+        && rate.newest_at.is_some_and(|newest| at.since(newest) > DAY))
 }
 
 /// Takes `step` and decides whether it is notified; what only a mute or quiet hours keep back is deferred to their end.

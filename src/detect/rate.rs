@@ -361,18 +361,26 @@ fn evaluate_counted(
     test: &RateTest,
     counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
 ) -> (Verdict, RateEvidence) {
-    let found = WindowCounts::of_rule(history, at, &test.rule, counting);
-    let verdict = judge_window(history, at, test, &found, &counting.counts);
-    let lasting = lasting::find(history, at, test, counting);
+    let window = WindowCounts::of_rule(history, at, &test.rule, counting);
+    let verdict = judge_window(history, at, test, &window, &counting.counts);
+    let lasting = match verdict {
+        Verdict::Breach => None,
+        _ => lasting::find(history, at, test, counting),
+    };
     let Some(lasting) = lasting.filter(|lasting| lasting.outweighs(verdict)) else {
-        let evidence = evidence::of_window(history, at, test, counting, (verdict, &found));
+        let evidence = evidence::of_window(history, at, test, counting, (verdict, &window));
         return (verdict, evidence);
     };
     let found = WindowCounts::since(history, lasting.window, counting);
     let newest = newest_event(history, &found.parts, &counting.counts);
-    let is_seen = newest.is_some_and(|newest| at.since(newest) <= DAY);
+    let is_within = |length: Duration| newest.is_some_and(|newest| at.since(newest) <= length);
+    if lasting.state != State::Over && !is_within(USUAL_PERIOD) {
+        // Nothing bounced for a week: what is sent no more shows no end.
+        let evidence = evidence::of_window(history, at, test, counting, (verdict, &window));
+        return (verdict, evidence);
+    }
     let verdict = match lasting.state {
-        State::Ongoing if is_seen && test.exceeds(found.bounced, found.denominator) => {
+        State::Ongoing if is_within(DAY) && test.exceeds(found.bounced, found.denominator) => {
             Verdict::Breach
         }
         State::Over if !test.exceeds(found.bounced, found.denominator) => Verdict::Within,

@@ -16,7 +16,7 @@ use crate::notify::rate::{rate_context, rate_counts};
 use crate::notify::together::describe_together;
 use crate::text::elide::elide;
 use crate::text::format::{
-    approx, approx_percent, count, format_duration, plural, short_range, short_time,
+    approx, approx_percent, count, format_duration, plural, short_range, short_time, was_or_were,
 };
 use crate::text::sanitize::clean;
 
@@ -326,9 +326,10 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
             approx(drop.expected)
         )),
         Evidence::DeliveryDrop(drop) if drop.lost() > 0 => Some(format!(
-            "at its worst {} of {} were delivered",
+            "at its worst {} of {} {} delivered",
             count(drop.delivered),
-            plural(drop.sampled, "sampled message")
+            plural(drop.sampled, "sampled message"),
+            was_or_were(drop.delivered)
         )),
         _ => None,
     }
@@ -420,7 +421,11 @@ fn last_span(incident: &Incident) -> Span {
     }
     match worst(incident) {
         Evidence::Silence(silence) if was_low(incident) => {
-            Span::new(silence.gap.from.min(opened_at), until)
+            let began = match incident.returned_at() {
+                None => incident.first_began(),
+                Some(returned) => returned,
+            };
+            Span::new(silence.gap.from.min(began), until)
         }
         Evidence::Silence(silence) if incident.worst.is_some() => silence.gap,
         Evidence::Drop(drop) if incident.worst.is_some() => {

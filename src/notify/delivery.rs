@@ -6,15 +6,16 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_at, list_types};
 use crate::text::format::{
-    approx_percent, count, format_duration, plural, short_range, short_time,
+    approx_percent, count, format_duration, plural, short_range, short_time, was_or_were,
 };
 
 /// Returns `74 of 123 sampled messages were delivered (60%), usually 99%`.
 pub(super) fn describe_delivery_drop(drop: &DeliveryDropEvidence) -> String {
     format!(
-        "{} of {} were delivered ({}), {}",
+        "{} of {} {} delivered ({}), {}",
         count(drop.delivered),
         plural(drop.sampled, "sampled message"),
+        was_or_were(drop.delivered),
         approx_percent(drop.share()),
         usual_share(drop.usual, !drop.usual_in_general)
     )
@@ -25,7 +26,7 @@ pub(crate) fn usual_share(share: f64, is_own: bool) -> String {
     let share = approx_percent(share);
     match is_own {
         true => format!("usually {share}"),
-        false => format!("of mail in general {share}"),
+        false => format!("{share} is usual in general"),
     }
 }
 

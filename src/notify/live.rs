@@ -5,7 +5,7 @@ use crate::model::{DAY, Incident, IncidentState, MINUTE, Severity, Step, Timesta
 use crate::notify::alert::{Style, footer, step_prefix};
 use crate::notify::answered::acknowledged_line;
 use crate::notify::context::{
-    self, capitalized, context_lines, joint_problem_span, problem_span, resolved_lines, whole_span,
+    self, capitalized, context_lines, joint_problem_span, problem_span, resolved_lines,
     worst_phrase,
 };
 use crate::notify::describe::{describe_open_at, describe_resolved};
@@ -67,7 +67,7 @@ fn lasted<'i>(incidents: impl Iterator<Item = &'i Incident> + Clone) -> String {
     }
     let mut of = incidents.clone();
     if let (Some(one), None) = (of.next(), of.next()) {
-        let span = whole_span(one);
+        let span = problem_span(one);
         return match span.length() < MINUTE {
             true => String::new(),
             false => format!(", after {}", context::lasted(one, span)),

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use crate::model::{ServerName, Timestamp, Zone, rfc3339};
 use crate::notify::describe::SWITCHED_OFF;
 use crate::text::elide::elide;
-use crate::text::format::{format_time, plural};
+use crate::text::format::{format_time, plural, was_or_were};
 
 /// The maximum number of servers that a text names.
 const MAX_NAMED: usize = 5;
@@ -71,11 +71,7 @@ impl Readiness {
             unread.push(format!("{muted} cannot be read, and the alert is muted"));
         }
         if !self.missed.is_empty() {
-            let verb = if self.missed.len() == 1 {
-                "was"
-            } else {
-                "were"
-            };
+            let verb = was_or_were(self.missed.len() as u64);
             let names = elide(self.missed.iter().map(ToString::to_string), MAX_NAMED);
             unread.push(format!(
                 "{names} {verb} not read in the last poll, which is no alert yet"

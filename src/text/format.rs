@@ -60,6 +60,14 @@ pub fn plural(number: u64, noun: &str) -> String {
     )
 }
 
+/// Returns the verb of so many: `was`, `were`.
+pub fn was_or_were(number: u64) -> &'static str {
+    match number {
+        1 => "was",
+        _ => "were",
+    }
+}
+
 /// Returns an expected number, rounded to its useful digits: `0.4`, `3.2`, `140`.
 pub fn approx(number: f64) -> String {
     if number < 10.0 {

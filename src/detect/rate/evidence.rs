@@ -61,7 +61,11 @@ pub(super) fn of_window(
 /// Returns the evidence of the window of an excess that lasts as that of the excess.
 pub(super) fn of_lasting(of_window: RateEvidence, lasting: &Lasting) -> RateEvidence {
     if lasting.state == State::Over {
-        return of_window;
+        return RateEvidence {
+            window: lasting.window.length(),
+            until: Some(lasting.window.until),
+            ..of_window
+        };
     }
     RateEvidence {
         // What was sent in it is known by the hour.
@@ -70,7 +74,8 @@ pub(super) fn of_lasting(of_window: RateEvidence, lasting: &Lasting) -> RateEvid
             .map(|newest| Span::new(lasting.since, newest)),
         // It is of all these days.
         mail_sent: None,
-        usual: lasting.usual,
+        // What was above the threshold before, too, compares with nothing.
+        usual: lasting.usual.filter(|usual| *usual <= of_window.threshold),
         lasting: Some(lasting.excess),
         ..of_window
     }

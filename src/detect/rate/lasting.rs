@@ -9,6 +9,7 @@
 
 mod mail;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::detect::rate::{Counting, LOOKS, MIN_CERTAIN, MIN_USUAL_DENOMINATOR, RateTest};
@@ -94,14 +95,15 @@ pub(super) fn find(
 ) -> Option<Lasting> {
     let healthy = test.healthy?;
     let alpha = 1.0 - test.rule.confidence?;
-    let reach = lasting_reach(history, at);
+    let reach = history.since_beginning(lasting_reach(history, at));
     let (_, per_message) = recipients_per_message(history, at);
     let mut scan = Scan::new(test, healthy, alpha, reach);
     let is_own = |marked: &&MarkedTime| marked.rule == test.name;
     let marked: Vec<&MarkedTime> = history.marked.iter().filter(is_own).collect();
     let mark = |at| marked.iter().rev().find(|marked| marked.span.contains(at));
+    let mut counted = HashMap::new();
     for part in history.seen(reach) {
-        let mut events = events_of(history, part, &counting.counts)
+        let mut events = events_of(history, part, &counting.counts, &mut counted)
             .into_iter()
             .peekable();
         for (hour, sent) in hours_of(history, part, at) {

@@ -3,7 +3,7 @@
 use crate::model::{BounceClass, Incident, Rule, StreamId};
 use crate::notify::delivery::usual_share;
 use crate::notify::digest::{Day, ServerDay, StreamDay, UnusualStream};
-use crate::text::format::{approx_percent, count, percent, plural};
+use crate::text::format::{approx_percent, count, percent, plural, was_or_were};
 
 /// A day with less than this part of the emptiest like it is unusual.
 const LOW_FACTOR: f64 = 0.5;
@@ -120,17 +120,19 @@ fn share_lost(stream: &StreamDay) -> Option<String> {
         let of_mail = delivered as f64 / stream.sent.max(1) as f64;
         if (of_mail - of_sample).abs() >= MIN_UNEVEN {
             return Some(format!(
-                "about {} of {} were delivered ({}), {usual}",
+                "about {} of {} {} delivered ({}), {usual}",
                 count(delivered),
                 plural(stream.sent, "message"),
+                was_or_were(delivered),
                 approx_percent(of_mail)
             ));
         }
     }
     Some(format!(
-        "{} of {} were delivered ({}), {usual}",
+        "{} of {} {} delivered ({}), {usual}",
         count(delivered),
         plural(settled, "sampled message"),
+        was_or_were(delivered),
         approx_percent(of_sample)
     ))
 }

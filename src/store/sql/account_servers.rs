@@ -53,7 +53,7 @@ impl Database {
     }
 
     /// Returns the servers that are no longer watched and still have an open incident or a deferred notification: those
-    /// that left the account, and those that the account never listed and that no cycle polled since `idle`.
+    /// that left the account, and those that no cycle polled since `idle`, listed or not.
     pub fn unwatched_servers(&mut self, idle: Timestamp) -> Result<Vec<ServerName>, Error> {
         let sql = "SELECT name FROM servers WHERE (left_at IS NOT NULL OR last_cycle_at < ?1)
                    AND name IN (SELECT server FROM incidents WHERE open = 1 OR withheld = 1) ORDER BY name";

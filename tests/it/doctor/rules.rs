@@ -37,7 +37,7 @@ fn rules_that_can_never_fire_are_reported_with_the_busiest_hour() {
         "! shop/outbound: `bounce_rate` can never fire",
         &[
             "it needs 10 recipients in 1h; the busiest 1h of the last ",
-            "; set `rules.bounce_rate.confidence = 0.95`: it then looks back up to 7 d, of which the busiest had ",
+            "; set `rules.bounce_rate.confidence = 0.95`: it then looks back up to 42 d, of which the busiest had ",
         ],
     );
     said.has(
@@ -134,7 +134,7 @@ fn silence_is_reported_while_it_is_learned_and_how_soon_a_stop_is_noticed_afterw
 fn of_a_server_that_is_not_read_no_alert_is_promised() {
     let mut world = sending(20.0, 30, "");
     world.shop.always(Fault::Status(503));
-    let said = diagnose(&world);
+    let said = doctor(&world, &[]);
     let unreachable = "! shop/outbound: The server could not be read just now: nobody would hear of a stop while that lasts";
     said.has(unreachable, &["; see what its other checks say"]);
     said.lacks("✓ shop/outbound: If mail stopped");

@@ -28,13 +28,14 @@ pub fn lasting_reach(history: &History, at: Timestamp) -> Span {
     Span::new(from.min(day - DAY * MIN_DAYS), at)
 }
 
-/// Returns when recipients bounced in `part`, an address once in [`MIN_DAYS`]: one that is tried again and again is one fact.
+/// Returns when recipients bounced in `part`, an address once in [`MIN_DAYS`]: one that is tried again and
+/// again is one fact. `counted` has when each counted last.
 pub(super) fn events_of(
     history: &History,
     part: Span,
     counts: &impl Fn(&BounceEvent) -> bool,
+    counted: &mut HashMap<String, Timestamp>,
 ) -> Vec<Timestamp> {
-    let mut counted: HashMap<String, Timestamp> = HashMap::new();
     let mut is_new = |event: &&BounceEvent| {
         let address = event.recipient.trim().to_ascii_lowercase();
         let fact = match address.is_empty() {

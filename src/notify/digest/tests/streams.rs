@@ -146,7 +146,7 @@ fn a_loss_is_measured_by_mail_in_general_where_the_stream_has_no_past() {
     assert_eq!(named(true, 290), [format!("{lost}, usually 97%")]);
     assert_eq!(
         named(false, 290),
-        [format!("{lost}, of mail in general 97%")]
+        [format!("{lost}, 97% is usual in general")]
     );
     // Where hours were drawn from unevenly, the share of the sample is not that of the mail.
     let lost = "⚠ shop/outbound: about 214 of 610 messages were delivered (35%)";
