@@ -71,7 +71,7 @@ fn measure(python: &str, script: &Path, rate: u32, hours: u32) -> (f64, f64) {
         tls: false,
     });
     let folder = tempfile::tempdir().expect("a folder");
-    let mut check = |peer: &mut Peer, at: Timestamp| {
+    let check = |peer: &mut Peer, at: Timestamp| {
         peer.set_now(at);
         let mut check = command(
             folder.path(),

@@ -104,7 +104,7 @@ fn what_returned_says_since_when_it_is_and_that_it_returned() {
             unwatched: false,
             disabled: false,
         },
-        ..step.incident.clone()
+        ..step.incident
     };
     let end = Transition {
         at: march(3, 19, 0),

@@ -312,7 +312,7 @@ fn what_was_not_covered_is_neither_mail_nor_bounce() {
     let hole = Span::new(begin() + 690 * HOUR, begin() + 815 * HOUR);
     let blind = History {
         bounces: whole.bounces.without(hole),
-        ..whole.clone()
+        ..whole
     };
     assert_ne!(verdict_at(&blind, 825), Verdict::Breach);
     // A week without bounces that was not seen is no evidence for health.
@@ -431,6 +431,7 @@ fn what_a_domain_blocks_that_is_told_of_is_not_added_up() {
 /// sender is taken for one.
 #[test]
 #[ignore = "it measures, and takes minutes"]
+#[allow(clippy::print_stdout)]
 fn measure() {
     let kinds = [
         (Rule::BounceRate, 0.005, [0.02, 0.03, 0.04, 0.08]),
