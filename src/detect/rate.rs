@@ -130,7 +130,7 @@ impl RateTest {
     /// Returns the longest time whose mail is judged, and that at `at`, which a large stream does not need.
     pub(super) fn longest_time(&self, history: &History, at: Timestamp) -> (Duration, Span) {
         match self.healthy.filter(|_| self.rule.confidence.is_some()) {
-            Some(_) => (lasting::LONGEST, lasting_reach(history, at)),
+            Some(_) => (lasting::MAX_REACH, lasting_reach(history, at)),
             None => {
                 let window = self.rule.longest_window();
                 (window, Span::before(at, window))

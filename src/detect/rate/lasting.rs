@@ -18,7 +18,7 @@ use crate::model::{
 };
 
 pub use mail::lasting_reach;
-pub(super) use mail::{LONGEST, sent_to_by_hours};
+pub(super) use mail::{MAX_REACH, sent_to_by_hours};
 use mail::{MIN_DAYS, events_of, hours_of, recipients_per_message};
 
 /// Of the time that is added up, the first of so many parts is only learned from.

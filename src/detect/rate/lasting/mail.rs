@@ -8,7 +8,7 @@ use crate::model::{BounceEvent, DAY, HOUR, History, RateUnit, Span, Timestamp};
 
 /// The days before the present one that are added up ...
 const MAX_DAYS: u32 = 42;
-pub(in crate::detect::rate) const LONGEST: Duration = DAY.saturating_mul(MAX_DAYS);
+pub(in crate::detect::rate) const MAX_REACH: Duration = DAY.saturating_mul(MAX_DAYS);
 /// ... fewer where they have more messages than this, but no fewer than these.
 const MAX_MESSAGES: u64 = 200_000;
 pub(super) const MIN_DAYS: u32 = 7;
