@@ -189,7 +189,7 @@ impl BurstModel {
             let slack = limit.since(due);
             let seen = Span::new(due.max(last.span.until + slack) - slack, at);
             let covered = history
-                .messages
+                .known_sending()
                 .covers(Span::new(seen.from.min(at), at - super::silence::INDEX_LAG));
             let patience = limit.since(began);
             covered.then_some(Overdue {
@@ -322,7 +322,8 @@ impl BurstSchedule {
         loop {
             let due = self.due_after(began);
             let slack = self.limit_after(began).since(due);
-            let time = Span::new((due - slack).max(last.span.until), due + slack);
+            // What was over an hour before it was due kept nothing back.
+            let time = Span::new((due - slack.min(HOUR)).max(last.span.until), due + slack);
             if due >= at || due <= began || history.is_due_throughout(time) {
                 return began;
             }

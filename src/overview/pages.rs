@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::config::{Config, quiet_until};
 use crate::cycle::charts::{ChartSubject, load_mail, shown_until, volume_chart};
 use crate::cycle::closed::closed_incidents;
+use crate::cycle::poll::servers::watched_servers;
 use crate::html::{Health, IncidentPageView, Medium, OverviewView, ServerPageView, ServerRow};
 use crate::model::{DAY, HOUR, Incident, ServerName, Severity, Span};
 use crate::notify::alert::Style;
@@ -157,10 +158,14 @@ pub(crate) async fn load_incident_page(
         let states = s.server_states()?;
         closed_incidents(s, &states)
     });
+    let watched = watched_servers(config, store).await?;
+    let is_watched = incident.server.is_no_server()
+        || watched.iter().any(|server| server.name == incident.server);
     let may_go_on = standing
         .await?
         .iter()
-        .any(|closed| closed.id == incident.id);
+        .any(|closed| closed.id == incident.id)
+        && is_watched;
     let last = store.call(|s| s.last_cycle_at()).await?;
     let now = view_instant(store, None).await?;
     let problem = problem_span(&incident);

@@ -195,6 +195,7 @@ facts! {
         transitions_are_told_by_their_recording_in_order_of_their_instants
         polls_are_told_newest_first
         no_mail_is_due_while_the_account_was_refused
+        an_account_that_a_person_closed_is_refused_until_it_is_served
         pruning_keeps_open_incidents;
     outbox:
         rows_are_due_in_the_order_they_were_written

@@ -230,6 +230,12 @@ async fn fetch_list(
     let date = reader.api.last_date();
     reader.errors.skew = ClockSkew::find(&context.store, asked, date).await?;
     if reader.errors.skew.is_some() {
+        // The list is stored, and no later poll finds these new.
+        if let Ok((streams, _)) = &listed {
+            let (found, chosen) = (former.found_late(streams), former.newly_chosen(streams));
+            let from = (chosen, date.unwrap_or(reader.now));
+            save_judged_from(&context.store, &server.name, found, from).await?;
+        }
         return Ok(None);
     }
     // Of what is later than the present, as `--now` may name it, nothing can be known.

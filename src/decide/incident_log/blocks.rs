@@ -83,11 +83,15 @@ impl IncidentLog {
             let IncidentState::Resolved { at: ended, .. } = incident.state else {
                 return false;
             };
+            // The days of an excess that goes on a day later are not explained by one of them.
+            let goes_on = matches!(evidence, Evidence::Rate(rate) if rate.lasting.is_some()
+                && rate.newest_at.is_some_and(|newest| newest > ended + DAY));
             ended > begins
                 && incident.notified
                 && match (other.problem, evidence) {
                     (Rule::DomainBlocks, Evidence::Rate(rate)) => {
-                        key.problem == Rule::BounceRate
+                        !goes_on
+                            && key.problem == Rule::BounceRate
                             && other.place() == key.place()
                             && told_blocks::explains(incident, rate)
                     }
@@ -96,12 +100,7 @@ impl IncidentLog {
                             && self.is_told_by_rate(incident, key, evidence)
                     }
                     (problem, Evidence::Rate(_)) if problem != Rule::DeliverySilence => false,
-                    // The days of an excess that goes on a day later are not explained by one of them.
-                    (_, Evidence::Rate(rate)) if rate.lasting.is_some() => {
-                        let goes_on = rate.newest_at.is_some_and(|newest| newest > ended + DAY);
-                        !goes_on && other.inhibits(incident.rule, key)
-                    }
-                    _ => other.inhibits(incident.rule, key),
+                    _ => !goes_on && other.inhibits(incident.rule, key),
                 }
         })
     }

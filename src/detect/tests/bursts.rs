@@ -139,6 +139,34 @@ fn invoices_that_do_not_go_out_on_the_first_are_told_beside_other_mail() {
     );
 }
 
+/// Logins, and three hundred invoices on the first of each month but the last, whose account was suspended in `refused`.
+fn invoices_missing(first: Timestamp, refused: Span) -> History {
+    let mut sent = bursts(monthly(9), 300);
+    sent.extend(logins(330));
+    sent.retain(|at| !refused.contains(*at));
+    let mut history = history(sent, first + 30 * DAY);
+    history.inactive = history.inactive_times(&[refused]);
+    history
+}
+
+#[test]
+fn a_suspended_account_does_not_end_that_a_burst_is_missing_nor_excuse_a_later_one() {
+    let first = Timestamp::parse("2026-11-01T06:00:00Z").expect("valid");
+    let told = |history: &History| breaches(history, Span::new(first, first + 15 * DAY));
+    // Days after it was told.
+    let refused = Span::new(first + 5 * DAY, first + 5 * DAY + 5 * HOUR);
+    let history = invoices_missing(first, refused);
+    assert!(told(&history)[0].1 < refused.from);
+    for hours in 6..60 {
+        let at = refused.from + HOUR * hours;
+        let found = find(&history, at, &Rules::default(), Rule::SendDrop);
+        assert_eq!(found.verdict, Verdict::Breach, "{hours} h");
+    }
+    // Over, hours before they were due.
+    let refused = Span::new(first - 9 * HOUR, first - 5 * HOUR);
+    assert_eq!(told(&invoices_missing(first, refused))[0].0, Rule::SendDrop);
+}
+
 #[test]
 fn one_campaign_does_not_make_the_mail_of_the_weeks_after_it_too_little() {
     let mut sent = logins(120);

@@ -295,3 +295,34 @@ pub(super) fn no_mail_is_due_while_the_account_was_refused(b: &mut Database) {
     let other = b.history(&of_other, span(0, 36_000), &[]).expect("read");
     assert_eq!(other.inactive.spans(), []);
 }
+
+pub(super) fn an_account_that_a_person_closed_is_refused_until_it_is_served(b: &mut Database) {
+    let id = |number: u32| format!("00000000-0000-0000-0000-{number:012}");
+    let sent = [(1, -600), (2, 20_000)];
+    let sent = sent.map(|(number, seconds)| super::mail(&id(number), at(seconds)));
+    super::save(b, &sent, Some(span(-7200, 36_000)));
+    let account = incident("acct", Rule::AccountInactive, at(0));
+    let opened = opening(b, std::slice::from_ref(&account), at(0));
+    b.commit(&opened).expect("committed");
+    let closed = Incident {
+        closed_by: Some("ops".to_owned()),
+        ..resolved(&account, at(1800))
+    };
+    let mut close = |closed: &Incident, transitions| {
+        let commit = CycleCommit {
+            incidents: vec![closed.clone()],
+            transitions,
+            ..CycleCommit::default()
+        };
+        b.commit(&commit).expect("committed");
+        let history = super::history(b, span(-7200, 36_000), &[]);
+        history.inactive.spans().to_vec()
+    };
+    let by_hand = vec![step(&closed, Step::Resolved, at(1800))];
+    assert_eq!(close(&closed, by_hand), [span(-600, 20_000)]);
+    let served = Incident {
+        recovered_at: Some(at(9000)),
+        ..closed
+    };
+    assert_eq!(close(&served, Vec::new()), [span(-600, 9000)]);
+}

@@ -96,8 +96,8 @@ impl Database {
 /// Returns the times in which polls of a server found its account not active, in order, each from the first that was refused to the
 /// first that was answered; the last one may have no end.
 pub(super) fn load_refused(s: &mut dyn Session, server: &ServerName) -> Result<Vec<Span>, Error> {
-    let steps: Vec<(Timestamp, String)> = s.rows(
-        "SELECT t.at, t.step FROM incidents i JOIN transitions t ON t.incident = i.id
+    let steps: Vec<(Timestamp, String, Incident, Incident)> = s.rows(
+        "SELECT t.at, t.step, t.body, i.body FROM incidents i JOIN transitions t ON t.incident = i.id
          WHERE i.server = ?1 AND i.stream = '' AND i.tag = '' AND i.rule = ?2 AND t.step IN (?3, ?4) ORDER BY t.at, t.seq",
         &values![
             &server.0,
@@ -105,14 +105,25 @@ pub(super) fn load_refused(s: &mut dyn Session, server: &ServerName) -> Result<V
             Step::Opened.name(),
             Step::Resolved.name()
         ],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| {
+            let of = |column| read_incident(&row.get::<String>(column)?);
+            Ok((row.get(0)?, row.get(1)?, of(2)?, of(3)?))
+        },
     )?;
     let (mut refused, mut since) = (Vec::new(), None);
-    for (at, step) in steps {
+    for (at, step, then, now) in steps {
         if step == Step::Opened.name() {
             since = since.or(Some(at));
-        } else if let Some(from) = since.take() {
-            refused.push(Span::new(from, at));
+            continue;
+        }
+        // That a person closed it does not make the account active: the first poll that is served does.
+        let until = match then.closed_by {
+            Some(_) => now.recovered_at,
+            None => Some(at),
+        };
+        if let (Some(from), Some(until)) = (since, until) {
+            refused.push(Span::new(from, until.max(from)));
+            since = None;
         }
     }
     refused.extend(since.map(|from| Span::new(from, Timestamp::MAX)));
