@@ -12,6 +12,7 @@ use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, wa
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
 use crate::decide::digest_period;
+use crate::detect::KeptSilences;
 use crate::model::{
     DAY, Incident, MINUTE, Rule, SAMPLE_LOOKBACK, ServerName, Span, StreamId, Timestamp, Transition,
 };
@@ -166,9 +167,11 @@ async fn build_digest(
         let name = server.name.clone();
         let read = move |s: &mut Database| {
             let losses = s.delivery_incidents(&name, period.until - SAMPLE_LOOKBACK)?;
-            Ok((s.open_incidents(&name)?, s.server_identity(&name)?, losses))
+            let (open, identity) = (s.open_incidents(&name)?, s.server_identity(&name)?);
+            Ok((open, identity, losses, s.learned(&name)?))
         };
-        let (open, identity, losses) = store.call(read).await?;
+        let (open, identity, losses, learned) = store.call(read).await?;
+        let mut silences = KeptSilences::new(learned);
         let sandbox = identity.is_some_and(|server| server.is_sandbox());
         let rules = config.rules_for(&server);
         let rules = rules.with(|rules| rules.sandbox = sandbox);
@@ -189,13 +192,11 @@ async fn build_digest(
         };
         for stream in &streams {
             let history = load_with_week_before(store, &server.name, stream, period).await?;
-            entry.streams.push(digest_entry(
-                &history,
-                stream,
-                period,
-                rules.for_stream(stream),
-                (&losses, series),
-            ));
+            let rules = rules.for_stream(stream);
+            let silence = silences.of_stream(stream, &history, period.until, rules, series);
+            let known = (&silence, &losses[..], series);
+            let of_stream = digest_entry(&history, stream, period, rules, known);
+            entry.streams.push(of_stream);
         }
         data.open.extend(open);
         let is_repeated = entry.same_as.is_some() && streams.is_empty();

@@ -9,7 +9,7 @@ use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::to_row;
 use crate::decide::digest_period::next_time;
-use crate::detect::Silence;
+use crate::detect::{KeptSilences, Silence};
 use crate::model::{
     DAY, HOUR, History, Incident, Mute, Rule, Rules, SAMPLE_LOOKBACK, ServerName, Span, StreamId,
     Timestamp,
@@ -76,9 +76,10 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
                 s.open_incidents(&name)?,
                 s.server_identity(&name)?,
                 s.delivery_incidents(&name, now - SAMPLE_LOOKBACK)?,
+                s.learned(&name)?,
             ))
         };
-        let (state, open, identity, losses) = store.call(load).await?;
+        let (state, open, identity, losses, learned) = store.call(load).await?;
         let is_read = is_read(&state);
         if !is_read && !is_reported(&server.name, &open, &mutes, config.mode) {
             return Ok(None);
@@ -93,6 +94,7 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
             is_sandbox: identity.is_some_and(|server| server.is_sandbox()),
             ..WatchedServer::default()
         };
+        let mut silences = KeptSilences::new(learned);
         let mut entry = ServerDay {
             name: server.name.to_string(),
             sandbox: watched.is_sandbox,
@@ -115,7 +117,7 @@ async fn collect(context: &Context, now: Timestamp) -> Result<Option<Hello>, sto
                 series,
                 now,
             };
-            let (of_stream, of_day) = reader.read(stream).await?;
+            let (of_stream, of_day) = reader.read(stream, &mut silences).await?;
             watched.streams.push(of_stream);
             entry.streams.push(of_day);
         }
@@ -158,18 +160,19 @@ struct StreamReader<'r> {
 
 impl StreamReader<'_> {
     /// Returns what is known of a stream, and what it did in the last day.
-    async fn read(&self, stream: &StreamId) -> Result<(WatchedStream, StreamDay), store::Error> {
+    async fn read(
+        &self,
+        stream: &StreamId,
+        silences: &mut KeptSilences,
+    ) -> Result<(WatchedStream, StreamDay), store::Error> {
         let (context, now) = (self.context, self.now);
         let (name, day) = (&self.server.name, Span::before(now, DAY));
         let history = load_with_week_before(&context.store, name, stream, day).await?;
         let rules = context.config.rules_for(self.server);
-        let of_day = digest_entry(
-            &history,
-            stream,
-            day,
-            rules.for_stream(stream),
-            (self.losses, self.series),
-        );
+        let rules = rules.for_stream(stream);
+        let silence = silences.of_stream(stream, &history, now, rules, self.series);
+        let known = (&silence, self.losses, self.series);
+        let of_day = digest_entry(&history, stream, day, rules, known);
         let kept = now - context.config.store.keep;
         let before_start = Span::new((kept + HOUR).ceil(HOUR), self.state.first_start_at);
         let watched = WatchedStream {
@@ -177,12 +180,12 @@ impl StreamReader<'_> {
             since: history.hours.first().map(|hour| hour.first_at),
             messages: history.hours.iter().map(|hour| hour.sent).sum(),
             is_partly_read: !history.messages.holes(before_start).is_empty(),
-            stop: self.stop(&history, rules.for_stream(stream)),
+            stop: self.stop(&history, rules, &silence),
         };
         Ok((watched, of_day))
     }
 
-    fn stop(&self, history: &History, rules: &Rules) -> Stop {
+    fn stop(&self, history: &History, rules: &Rules, silence: &Silence) -> Stop {
         let now = self.now;
         if history.hours.is_empty() {
             return Stop::NoMail;
@@ -193,7 +196,6 @@ impl StreamReader<'_> {
         if !rules.is_enabled(Rule::SendSilence) {
             return Stop::Off;
         }
-        let silence = Silence::for_stream(history, now, rules, self.series);
         if silence.is_learning(history, now) {
             return Stop::Learning;
         }

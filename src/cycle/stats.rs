@@ -277,14 +277,14 @@ pub(crate) async fn watched_streams(
     Ok(watched)
 }
 
-/// Returns a stream's part of the digest of `period`. `losses` are the incidents of its server that say that mail was not
+/// Returns a stream's part of the digest of `period`. `silence` is what is normal for it at the end of that; `losses` are the incidents of its server that say that mail was not
 /// delivered; `series` share the budget of false alarms.
 pub(crate) fn digest_entry(
     history: &History,
     stream: &StreamId,
     period: Span,
     rules: &Rules,
-    (losses, series): (&[Incident], usize),
+    (silence, losses, series): (&Silence, &[Incident], usize),
 ) -> StreamDay {
     let losses = &known_losses(losses, history, stream, period.until);
     let stats = StreamStats::from_history(history, period);
@@ -293,7 +293,6 @@ pub(crate) fn digest_entry(
     let is_seen = |span: Span| {
         history.first_seen_at.is_some_and(|b| b <= span.from) && history.messages.covers(span)
     };
-    let silence = Silence::for_stream(history, period.until, rules, series);
     let is_judged = rules.is_enabled(Rule::SendSilence);
     let learning = is_judged && silence.is_learning(history, period.until);
     // Of what cannot be read nothing is promised.

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use ring::digest::{Context, SHA256};
 
 use crate::detect::encoding::{decode, encode};
+use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::Silence;
-use crate::detect::training::{LearningSettings, Training};
-use crate::model::{Learned, LearnedKey, Series};
+use crate::detect::tags;
+use crate::detect::training::{LearnedTime, LearningSettings, Training};
+use crate::model::{DAY, History, Learned, LearnedKey, Rules, Series, StreamId, Tag, Timestamp};
 
 /// What is kept of the series of one server, or of all servers together.
 #[derive(Debug, Default)]
@@ -61,6 +63,65 @@ impl Kept {
     /// Returns what is to be stored in the place of what was.
     pub(super) fn take_new(&mut self) -> BTreeMap<Series, Learned> {
         std::mem::take(&mut self.new)
+    }
+}
+
+/// What is normal of the streams of one server, for whoever shows it: as a cycle kept it, and else learned anew. It is what the next
+/// evaluation goes by.
+#[derive(Debug, Default)]
+pub struct KeptSilences(Kept);
+
+impl KeptSilences {
+    /// From what is stored of the server.
+    pub const fn new(learned: BTreeMap<Series, Learned>) -> Self {
+        Self(Kept::new(learned))
+    }
+
+    /// Returns what is normal for `stream` at `at`; `series` streams share the budget.
+    pub fn of_stream(
+        &mut self,
+        stream: &StreamId,
+        history: &History,
+        at: Timestamp,
+        rules: &Rules,
+        series: usize,
+    ) -> Silence {
+        let tags = tags::sorted_watched_tags(history, at.floor(DAY)).len();
+        let share = tags::budget_shares(series, tags).0;
+        self.of_series(Series::new(stream, None), history, at, rules, share)
+    }
+
+    /// Returns the same of each of its tags that is watched on its own.
+    pub fn of_tags(
+        &mut self,
+        stream: &StreamId,
+        history: &History,
+        at: Timestamp,
+        rules: &Rules,
+        series: usize,
+    ) -> Vec<(Tag, Silence)> {
+        let watched = tags::sorted_watched_tags(history, at.floor(DAY));
+        let share = tags::budget_shares(series, watched.len()).1;
+        let known = |tag: Tag| {
+            let of = Series::new(stream, Some(&tag));
+            let silence = self.of_series(of, &history.tags[&tag], at, rules, share);
+            (tag, silence)
+        };
+        watched.into_iter().map(known).collect()
+    }
+
+    fn of_series(
+        &mut self,
+        series: Series,
+        history: &History,
+        at: Timestamp,
+        rules: &Rules,
+        share: usize,
+    ) -> Silence {
+        let shift = LevelShift::find(history, at.floor(DAY));
+        let settings = LearningSettings::new(rules, share, shift);
+        let training = Training::new(history, LearnedTime::at(history, at));
+        self.0.get_or_learn(series, &training, &settings)
     }
 }
 

@@ -52,6 +52,7 @@ pub use dns::evaluate_dns;
 #[cfg(feature = "doctor")]
 pub use dns::{accept_broken, is_lookup_due, is_senders_due, join_answer};
 use kept::Kept;
+pub use kept::KeptSilences;
 use level_shift::LevelShift;
 pub use poll_health::{PollHealth, evaluate_server};
 pub use rate::{chance_breaches, lasting_reach};

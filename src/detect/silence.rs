@@ -7,12 +7,11 @@ use crate::detect::baseline::Baseline;
 pub(super) use crate::detect::baseline::training_cutoff;
 use crate::detect::bursts::{BurstModel, Overdue};
 use crate::detect::encoding::encoded;
-use crate::detect::level_shift::LevelShift;
-use crate::detect::tags;
-use crate::detect::training::{LearnedTime, LearningSettings, Training};
+use crate::detect::kept::KeptSilences;
+use crate::detect::training::{LearningSettings, Training};
 use crate::model::{
-    DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, Tag,
-    Timestamp, UNSETTLED, Verdict,
+    DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, StreamId,
+    Tag, Timestamp, UNSETTLED, Verdict,
 };
 
 /// Postmark's index may lag this far: no silence opens on less.
@@ -78,34 +77,10 @@ impl<'h> JudgedHistory<'h> {
 }
 
 impl Silence {
-    /// Learns what is normal for a stream, for an evaluation at `at`; `series` streams share the budget.
+    /// Learns what is normal for a stream, for an evaluation at `at`; `series` streams share the budget. Where a cycle keeps what it
+    /// learned, [`KeptSilences`] has it at hand.
     pub fn for_stream(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
-        let tags = tags::sorted_watched_tags(history, at).len();
-        let share = tags::budget_shares(series, tags).0;
-        Self::for_series(history, at, rules, share)
-    }
-
-    /// Learns the same for each tag that is watched on its own.
-    pub fn for_tags(
-        history: &History,
-        at: Timestamp,
-        rules: &Rules,
-        series: usize,
-    ) -> Vec<(Tag, Self)> {
-        let watched = tags::sorted_watched_tags(history, at);
-        let share = tags::budget_shares(series, watched.len()).1;
-        let learn = |tag: Tag| {
-            let silence = Self::for_series(&history.tags[&tag], at, rules, share);
-            (tag, silence)
-        };
-        watched.into_iter().map(learn).collect()
-    }
-
-    fn for_series(history: &History, at: Timestamp, rules: &Rules, share: usize) -> Self {
-        let shift = LevelShift::find(history, at);
-        let settings = LearningSettings::new(rules, share, shift);
-        let training = Training::new(history, LearnedTime::at(history, at));
-        Self::learn(&training, &settings)
+        KeptSilences::default().of_stream(&StreamId(String::new()), history, at, rules, series)
     }
 
     /// Learns what is normal from the past, at the new level of a shift.

@@ -13,7 +13,7 @@ use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::readiness::{Sight, is_overdue, judge_readiness};
 use crate::cycle::report::stream_view;
 use crate::cycle::stats::{StreamStats, budget_series, digest_entry, read_with_week_before};
-use crate::detect::Silence;
+use crate::detect::{KeptSilences, Silence};
 use crate::model::{
     DAY, History, Incident, MissingStreams, Mute, Rule, Rules, SAMPLE_LOOKBACK, SameServer,
     ServerName, Span, StreamId, Tag, Timestamp, Transition,
@@ -410,26 +410,31 @@ fn stream_statuses(
     let day = Span::before(at, DAY);
     let losses = s.delivery_incidents(server, at - SAMPLE_LOOKBACK)?;
     let of_day = rules.clone().with(|rules| rules.sandbox = is_sandbox);
+    let mut silences = KeptSilences::new(s.learned(server)?);
     let mut streams = Vec::new();
     for stream in s.watched_streams(server)? {
         let history = read_with_week_before(s, server, &stream, day)?;
         let (rules, of_day) = (rules.for_stream(&stream), of_day.for_stream(&stream));
-        let status = stream_status(&stream, &history, at, rules, series);
-        let entry = digest_entry(&history, &stream, day, of_day, (&losses, series));
+        let silence = silences.of_stream(&stream, &history, at, rules, series);
+        let entry = digest_entry(&history, &stream, day, of_day, (&silence, &losses, series));
+        let mut status = stream_status(&stream, &history, at, rules, &silence);
+        if status.is_judged {
+            let of_tags = silences.of_tags(&stream, &history, at, rules, series);
+            status.tags = tag_statuses(&history, at, of_tags);
+        }
         streams.push((status, entry));
     }
     Ok(streams)
 }
 
-/// Returns the status of a stream at `at`; `series` share the budget of false alarms.
+/// Returns the status of a stream at `at`, but for its tags.
 fn stream_status(
     id: &StreamId,
     history: &History,
     at: Timestamp,
     rules: &Rules,
-    series: usize,
+    silence: &Silence,
 ) -> StreamStatus {
-    let silence = Silence::for_stream(history, at, rules, series);
     let learning = silence.is_learning(history, at);
     let delay = || silence.worst_detection_delay(history, at);
     let is_judged = rules.is_enabled(Rule::SendSilence);
@@ -445,15 +450,11 @@ fn stream_status(
         learning,
         detection_delay: (!learning && is_judged).then(delay).flatten(),
         is_judged,
-        tags: if is_judged {
-            tag_statuses(history, at, rules, series)
-        } else {
-            Vec::new()
-        },
+        tags: Vec::new(),
     }
 }
 
-fn tag_statuses(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<TagStatus> {
+fn tag_statuses(history: &History, at: Timestamp, of_tags: Vec<(Tag, Silence)>) -> Vec<TagStatus> {
     let status = |(tag, silence): (Tag, Silence)| {
         let of_tag = &history.tags[&tag];
         TagStatus {
@@ -462,8 +463,7 @@ fn tag_statuses(history: &History, at: Timestamp, rules: &Rules, series: usize) 
             tag,
         }
     };
-    let silences = Silence::for_tags(history, at, rules, series);
-    silences.into_iter().map(status).collect()
+    of_tags.into_iter().map(status).collect()
 }
 
 /// Returns `named` or the time of the machine's clock, but never an instant before the last cycle: mutes may end between

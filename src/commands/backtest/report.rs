@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::commands::backtest::replay::{ReplayInput, rules};
 use crate::config::Config;
-use crate::detect::Silence;
+use crate::detect::{KeptSilences, Silence};
 use crate::model::{DAY, HOUR, History, Rule, Rules, Step, Timestamp, Transition};
 use crate::notify::alert::Style;
 use crate::notify::location::tag_label;
@@ -120,9 +120,10 @@ fn detection_delays(input: &ReplayInput, config: &Config) -> Vec<DetectionDelay>
                 continue;
             }
             let place = format!("{server}/{stream}");
-            let silence = Silence::for_stream(history, until, rules, series);
+            let mut silences = KeptSilences::default();
+            let silence = silences.of_stream(stream, history, until, rules, series);
             delays.push(delay(place.clone(), history, &silence));
-            for (tag, silence) in Silence::for_tags(history, until, rules, series) {
+            for (tag, silence) in silences.of_tags(stream, history, until, rules, series) {
                 let place = format!("{place} {}", tag_label(&tag));
                 delays.push(delay(place, &history.tags[&tag], &silence));
             }

@@ -10,8 +10,8 @@ use crate::commands::doctor::lookback_start;
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
 use crate::cycle::stats::{budget_series, next_monday_at_ten};
-use crate::detect::Silence;
 use crate::detect::rate_power::{RECOMMENDED_CONFIDENCE, RatePower, analyse};
+use crate::detect::{KeptSilences, Silence};
 use crate::model::{
     DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
 };
@@ -120,13 +120,16 @@ impl StreamRuleCheck {
         let key = StreamKey::new(&self.name, &self.stream);
         let history = store.history_with_tags(&key, span, &[])?;
         let place = format!("{}/{}", self.name, self.stream);
-        let checks = [self.silence(&history)]
+        let mut silences = KeptSilences::new(store.learned(&self.name)?);
+        let (at, series) = (self.at, self.series);
+        let silence = silences.of_stream(&self.stream, &history, at, &self.rules, series);
+        let checks = [self.silence(&history, &silence)]
             .into_iter()
             .chain(self.rates(&history));
         Ok(checks.map(|c| c.at_place(&self.name, &place)).collect())
     }
 
-    fn silence(&self, history: &History) -> Check {
+    fn silence(&self, history: &History, silence: &Silence) -> Check {
         const NAME: &str = "silence";
         if history.hours.is_empty() {
             return Check::pass(NAME, "No mail so far, so there is nothing that could stop");
@@ -138,7 +141,6 @@ impl StreamRuleCheck {
         if let Some((why, remedy)) = self.unread {
             return Check::warn(NAME, why, remedy);
         }
-        let silence = Silence::for_stream(history, self.at, &self.rules, self.series);
         if silence.is_learning(history, self.at) {
             let known = format_duration(history.covered_before(self.at));
             let needed = format_duration(self.rules.silence.min_history);

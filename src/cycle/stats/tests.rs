@@ -65,13 +65,10 @@ fn sampled(n: u32, sent: u32, delivered: bool, bounced: bool) -> SampledMessage 
 }
 
 fn told(history: &History) -> StreamDay {
-    digest_entry(
-        history,
-        &"outbound".into(),
-        day(),
-        &Rules::default(),
-        (&[], 1),
-    )
+    let rules = Rules::default();
+    let silence = Silence::for_stream(history, day().until, &rules, 1);
+    let known = (&silence, &[][..], 1);
+    digest_entry(history, &"outbound".into(), day(), &rules, known)
 }
 
 #[test]
