@@ -16,7 +16,7 @@ use crate::commands::whole_file::write_whole;
 use crate::config::Config;
 use crate::html::{Medium, overview_page};
 use crate::model::{DAY, HOUR};
-use crate::overview::{DEFAULT_SEASON, Notices, Present, collect_servers, load_overview};
+use crate::overview::{DEFAULT_SEASON, Present, collect_servers, load_overview};
 use crate::text::format::plural;
 
 /// Hourly counts are kept so long.
@@ -46,14 +46,13 @@ pub(super) async fn report(config: Config, args: &ReportArgs) -> CommandResult {
         )));
     }
     let context = open_existing(config)?;
-    let notices = Notices::default();
     let (config, store) = (&context.config, &context.store);
     let present = Present::read(config, store, None).await;
     let present = present.map_err(cycle_error)?;
     let mail = collect_servers(config, store, &present).await;
     let mail = mail.map_err(cycle_error)?;
     let (what, known) = (("", season), (present, Some(&mail)));
-    let view = load_overview(config, store, &notices, Medium::File, what, known);
+    let view = load_overview(config, store, Medium::File, what, known);
     let view = view.await.map_err(cycle_error)?;
     let servers = plural(view.total as u64, "server");
     write_whole(&args.html, overview_page(&view).as_bytes())

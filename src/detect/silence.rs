@@ -7,11 +7,10 @@ use crate::detect::baseline::Baseline;
 pub(super) use crate::detect::baseline::training_cutoff;
 use crate::detect::bursts::{BurstModel, Overdue};
 use crate::detect::encoding::encoded;
-use crate::detect::kept::KeptSilences;
 use crate::detect::training::{LearningSettings, Training};
 use crate::model::{
-    DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, StreamId,
-    Tag, Timestamp, UNSETTLED, Verdict,
+    DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, Tag,
+    Timestamp, UNSETTLED, Verdict,
 };
 
 /// Postmark's index may lag this far: no silence opens on less.
@@ -77,10 +76,16 @@ impl<'h> JudgedHistory<'h> {
 }
 
 impl Silence {
-    /// Learns what is normal for a stream, for an evaluation at `at`; `series` streams share the budget. Where a cycle keeps what it
-    /// learned, [`KeptSilences`] has it at hand.
+    /// Learns what is normal for a stream, for an evaluation at `at`; `series` streams share the budget.
+    #[cfg(test)]
     pub fn for_stream(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
-        KeptSilences::default().of_stream(&StreamId(String::new()), history, at, rules, series)
+        crate::detect::KeptSilences::default().of_stream(
+            &"outbound".into(),
+            history,
+            at,
+            rules,
+            series,
+        )
     }
 
     /// Learns what is normal from the past, at the new level of a shift.

@@ -2,7 +2,6 @@
 
 mod incident_report;
 mod incidents;
-mod notices;
 mod pages;
 mod reading;
 mod recent;
@@ -11,7 +10,6 @@ mod worst;
 
 pub(crate) use incident_report::load_report;
 pub(crate) use incidents::load_incidents;
-pub(crate) use notices::Notices;
 pub(crate) use pages::{DEFAULT_SEASON, load_incident_page, load_overview, load_server_page};
 pub(crate) use recent::{DayTotals, events_json, load_events, recent_json};
 pub(crate) use status::{

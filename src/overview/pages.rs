@@ -12,7 +12,6 @@ use crate::model::{DAY, HOUR, Incident, ServerName, Severity, Span};
 use crate::notify::alert::Style;
 use crate::notify::context::problem_span;
 use crate::output::explain::explain;
-use crate::overview::notices::Notices;
 use crate::overview::reading::{MAX_PAST, Reading};
 use crate::overview::status::{CollectedServers, Present};
 use crate::overview::{load_report, view_instant};
@@ -32,12 +31,11 @@ const MAX_OPEN: usize = 100;
 pub(crate) async fn load_overview(
     config: &Config,
     store: &Store,
-    notices: &Notices,
     medium: Medium,
     (filter, season): (&str, Duration),
     known: (Present, Option<&CollectedServers>),
 ) -> Result<OverviewView, store::Error> {
-    let reading = Reading::new(config, store, notices, season, known).await?;
+    let reading = Reading::new(config, store, season, known).await?;
     let day = reading.day();
     let figures = store.call(move |s| s.stream_figures(day)).await?;
     let mut by_server: BTreeMap<&ServerName, Vec<&StreamFigures>> = BTreeMap::new();
@@ -126,11 +124,10 @@ pub(crate) async fn load_overview(
 pub(crate) async fn load_server_page(
     config: &Config,
     store: &Store,
-    notices: &Notices,
     name: &ServerName,
     known: (Present, Option<&CollectedServers>),
 ) -> Result<Option<ServerPageView>, store::Error> {
-    let reading = Reading::new(config, store, notices, DEFAULT_SEASON, known).await?;
+    let reading = Reading::new(config, store, DEFAULT_SEASON, known).await?;
     let mut watched = reading.present.watched().iter();
     let Some(server) = watched.find(|server| server.name == *name) else {
         return Ok(None);

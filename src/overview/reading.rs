@@ -7,7 +7,7 @@ use crate::chart::ChartStep;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::charts::{ChartSubject, MailByHour, shown_until, since, volume_chart_by};
 use crate::cycle::stats::budget_series;
-use crate::detect::Silence;
+use crate::detect::KeptSilences;
 use crate::html::{DeliveryView, Health, ServerPageView, ServerRow, StreamDetail, StreamRow};
 use crate::model::{
     DAY, HOUR, History, Incident, Mute, Rule, ServerName, Severity, Span, StreamId, StreamKey,
@@ -19,7 +19,6 @@ use crate::notify::context::split_remedy;
 use crate::notify::describe::{SANDBOX, describe_open_at};
 use crate::notify::digest::JudgedDay;
 use crate::notify::mute::mute_scope;
-use crate::overview::notices::{LearnedFrom, Notice, Notices};
 use crate::overview::status::{CollectedServers, Present, name_servers};
 use crate::overview::worst::worst_open;
 use crate::store::{self, Database, Store, StreamFigures};
@@ -35,7 +34,6 @@ pub(super) const MAX_PAST: usize = 50;
 pub(super) struct Reading<'r> {
     config: &'r Config,
     store: &'r Store,
-    notices: &'r Notices,
     pub style: Style,
     pub present: Present,
     /// The last cycle, or the present before the first.
@@ -53,11 +51,16 @@ pub(super) struct Reading<'r> {
     closed: Vec<Incident>,
 }
 
+/// How a stop of a stream is noticed: whether it is still learned, and after how long at worst.
+struct Notice {
+    is_learning: bool,
+    delay: Option<Duration>,
+}
+
 impl<'r> Reading<'r> {
     pub(super) async fn new(
         config: &'r Config,
         store: &'r Store,
-        notices: &'r Notices,
         season: Duration,
         (present, mail): (Present, Option<&CollectedServers>),
     ) -> Result<Self, store::Error> {
@@ -78,7 +81,6 @@ impl<'r> Reading<'r> {
             worst: worst_open(&incidents),
             config,
             store,
-            notices,
             style: Style {
                 zone: config.time_zone,
                 mask: config.slack.mask_addresses,
@@ -392,34 +394,25 @@ impl<'r> Reading<'r> {
         unusual.any(|of| of.server == server.0 && of.stream == *stream)
     }
 
-    /// Returns how a stop would be noticed; what is learned of a stream is kept for the day, once its server was read to the end.
+    /// Returns how a stop would be noticed.
     async fn notice(&self, server: &ServerConfig, key: &StreamKey) -> Result<Notice, store::Error> {
         let rules = self.config.rules_for(server);
         let rules = rules.for_stream(key.stream());
-        let from = LearnedFrom {
-            at: self.cycle_at,
-            series: self.series,
-            settings: rules.silence.clone(),
-        };
-        if let Some(known) = self.notices.get(key, from.clone()) {
-            return Ok(known);
-        }
         let (at, of) = (self.cycle_at, key.clone());
-        let read = move |s: &mut Database| s.history_with_tags(&of, Span::new(at, at), &[]);
-        let history: History = self.store.call(read).await?;
-        let silence = Silence::for_stream(&history, at, rules, self.series);
+        let read = move |s: &mut Database| {
+            let history = s.history_with_tags(&of, Span::new(at, at), &[])?;
+            Ok((history, s.learned(of.server())?))
+        };
+        let (history, learned): (History, _) = self.store.call(read).await?;
+        let mut silences = KeptSilences::new(learned);
+        let silence = silences.of_stream(key.stream(), &history, at, rules, self.series);
         let is_learning = silence.is_learning(&history, at);
         let is_judged = rules.is_enabled(Rule::SendSilence) && !is_learning;
         let delay = is_judged.then(|| silence.worst_detection_delay(&history, at));
-        let notice = Notice {
+        Ok(Notice {
             is_learning,
             delay: delay.flatten(),
-        };
-        let state = self.present.state(key.server());
-        if state.is_some_and(|state| state.last_complete_at.is_some()) {
-            self.notices.put(key.clone(), from, notice);
-        }
-        Ok(notice)
+        })
     }
 
     pub(super) async fn delivery(&self) -> Result<DeliveryView, store::Error> {

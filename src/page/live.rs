@@ -18,8 +18,8 @@ use crate::output::json::ListedIncident;
 use crate::output::readiness::Readiness;
 use crate::output::status::StatusReport;
 use crate::overview::{
-    CollectedServers, DEFAULT_SEASON, DayTotals, Generation, Notices, Present, collect_servers,
-    load_events, load_incident_page, load_incidents, load_overview, load_server_page, name_servers,
+    CollectedServers, DEFAULT_SEASON, DayTotals, Generation, Present, collect_servers, load_events,
+    load_incident_page, load_incidents, load_overview, load_server_page, name_servers,
 };
 use crate::page::source::{RecentEvents, Source, SourceError, Wording};
 use crate::store::{self, Store};
@@ -53,7 +53,6 @@ struct Shared {
     readiness: Cached<Readiness>,
     status: Cached<Arc<StatusReport>>,
     overview: Cached<String>,
-    notices: Notices,
     mail: Mutex<Option<Arc<MailView>>>,
     /// When somebody last asked for it.
     asked_at: Mutex<Option<Instant>>,
@@ -95,7 +94,6 @@ impl Live {
             readiness: Cached::default(),
             status: Cached::default(),
             overview: Cached::default(),
-            notices: Notices::default(),
             mail: Mutex::default(),
             asked_at: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
@@ -237,7 +235,7 @@ impl CountedMail {
 
 impl Live {
     /// Returns what is known of the servers' mail; where reading that of a new cycle takes long, as of the one before. `None`
-    /// where there is none before.
+    /// where there was none before: what was read ahead of the first cycle knows no server.
     async fn mail(&self, present: &Present) -> Result<Option<Arc<MailView>>, SourceError> {
         let kept = self.0.kept_mail();
         let is_recent = self.0.note_asked();
@@ -246,6 +244,7 @@ impl Live {
         {
             return Ok(Some(Arc::clone(kept)));
         }
+        let kept = kept.filter(|kept| kept.servers.last_cycle_at.is_some());
         let patience = match kept.is_some() && is_recent {
             true => PATIENCE,
             false => PATIENCE_FOR_FIRST,
@@ -360,7 +359,7 @@ impl Source for Live {
             let present = shared.present().await?;
             let mail = self.mail(&present).await?;
             let known = (present, mail.as_ref().map(|mail| &mail.servers));
-            let load = load_overview(config, &shared.reader, &shared.notices, medium, what, known);
+            let load = load_overview(config, &shared.reader, medium, what, known);
             Ok(overview_page(&shared.read(load).await?))
         };
         match filter.is_empty() {
@@ -375,13 +374,7 @@ impl Source for Live {
         let present = shared.present().await?;
         let mail = self.mail(&present).await?;
         let known = (present, mail.as_ref().map(|mail| &mail.servers));
-        let load = load_server_page(
-            &context.config,
-            &shared.reader,
-            &shared.notices,
-            name,
-            known,
-        );
+        let load = load_server_page(&context.config, &shared.reader, name, known);
         let view = shared.read(load).await?;
         Ok(view.map(|view| server_page(&view, context.style())))
     }

@@ -48,10 +48,10 @@ async fn polled(store: &Store, server: &ServerName, complete: bool) {
     committed.expect("committed");
 }
 
-async fn reading<'r>(config: &'r Config, store: &'r Store, notices: &'r Notices) -> Reading<'r> {
+async fn reading<'r>(config: &'r Config, store: &'r Store) -> Reading<'r> {
     let present = Present::read(config, store, Some(at(NOW))).await;
     let known = (present.expect("read"), None);
-    let reading = Reading::new(config, store, notices, DAY, known).await;
+    let reading = Reading::new(config, store, DAY, known).await;
     reading.expect("read")
 }
 
@@ -59,34 +59,13 @@ fn in_memory() -> Store {
     Store::open_sqlite(std::path::Path::new(":memory:")).expect("opened")
 }
 
-/// What is learned while the history is still being read would be shown until the day ends.
-#[tokio::test]
-async fn what_is_learned_of_half_a_history_is_not_kept() {
-    let (config, store, notices) = (one_server(), in_memory(), Notices::default());
-    let server = &config.servers[0];
-    let key = StreamKey::new(&server.name, &StreamId::from("outbound"));
-    for (complete, is_kept) in [(false, false), (true, true)] {
-        polled(&store, &server.name, complete).await;
-        let reading = reading(&config, &store, &notices).await;
-        reading.notice(server, &key).await.expect("learned");
-        let rules = config.rules_for(server);
-        let from = LearnedFrom {
-            at: reading.cycle_at,
-            series: reading.series,
-            settings: rules.for_stream(key.stream()).silence.clone(),
-        };
-        let kept = notices.get(&key, from);
-        assert_eq!(kept.is_some(), is_kept, "complete: {complete}");
-    }
-}
-
 /// A stream without any mail begins with the first start: before it nothing is known of that one.
 #[tokio::test]
 async fn a_stream_without_mail_hides_nothing_that_was_seen_of_the_others() {
-    let (config, store, notices) = (one_server(), in_memory(), Notices::default());
+    let (config, store) = (one_server(), in_memory());
     let server = &config.servers[0];
     polled(&store, &server.name, true).await;
-    let reading = reading(&config, &store, &notices).await;
+    let reading = reading(&config, &store).await;
     let day = reading.day();
     let figures = |id: &str, begins: Timestamp, last_sent: Option<Timestamp>| StreamFigures {
         stream: StreamKey::new(&server.name, &StreamId::from(id)),
@@ -114,12 +93,10 @@ async fn a_stream_without_mail_hides_nothing_that_was_seen_of_the_others() {
 /// Nothing is open of it, and nobody hears of it for a day: that is not "OK".
 #[tokio::test]
 async fn a_server_with_a_stop_that_a_person_closed_needs_a_look() {
-    let (config, store, notices) = (one_server(), in_memory(), Notices::default());
+    let (config, store) = (one_server(), in_memory());
     let server = &config.servers[0];
     polled(&store, &server.name, true).await;
-    let fine = reading(&config, &store, &notices)
-        .await
-        .health(&server.name);
+    let fine = reading(&config, &store).await.health(&server.name);
     assert_eq!(fine.0, Health::Fine);
     let opened = course_of(Rule::SendSilence).step("opened").incident.clone();
     let closed = Incident {
@@ -145,7 +122,7 @@ async fn a_server_with_a_stop_that_a_person_closed_needs_a_look() {
     };
     let committed = store.call(move |s| s.commit(&commit)).await;
     committed.expect("committed");
-    let reading = reading(&config, &store, &notices).await;
+    let reading = reading(&config, &store).await;
     let health = (Health::Fine, String::new());
     let (health, note) = reading.with_day(&server.name, health);
     assert_eq!(health, Health::Look);
@@ -185,7 +162,7 @@ async fn of_a_server_whose_first_poll_still_runs_no_figures_are_told() {
 /// `status`, digest, API and metrics leave it out, too.
 #[tokio::test]
 async fn what_is_open_on_a_server_that_was_taken_out_of_the_file_is_not_counted() {
-    let (config, store, notices) = (one_server(), in_memory(), Notices::default());
+    let (config, store) = (one_server(), in_memory());
     polled(&store, &config.servers[0].name, true).await;
     let counts = async |server: &str| {
         let open = Incident {
@@ -202,7 +179,7 @@ async fn what_is_open_on_a_server_that_was_taken_out_of_the_file_is_not_counted(
         let present = Present::read(&config, &store, Some(at(NOW))).await;
         let known = (present.expect("read"), None);
         let shown = ("", DAY);
-        let view = load_overview(&config, &store, &notices, Medium::Page, shown, known).await;
+        let view = load_overview(&config, &store, Medium::Page, shown, known).await;
         let view = view.expect("read");
         (view.open.len(), view.open_counts.0 + view.open_counts.1)
     };
