@@ -110,6 +110,11 @@ impl KeptSilences {
         watched.into_iter().map(known).collect()
     }
 
+    #[cfg(test)]
+    pub(super) fn take_learned(&mut self) -> BTreeMap<Series, Learned> {
+        self.0.take_new()
+    }
+
     fn of_series(
         &mut self,
         series: Series,

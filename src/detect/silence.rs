@@ -9,8 +9,8 @@ use crate::detect::bursts::{BurstModel, Overdue};
 use crate::detect::encoding::encoded;
 use crate::detect::training::{LearningSettings, Training};
 use crate::model::{
-    DAY, Evidence, Finding, HOUR, History, Rule, Rules, Severity, SilenceEvidence, Span, Tag,
-    Timestamp, UNSETTLED, Verdict,
+    DAY, Evidence, Finding, HOUR, History, Rule, Severity, SilenceEvidence, Span, Tag, Timestamp,
+    UNSETTLED, Verdict,
 };
 
 /// Postmark's index may lag this far: no silence opens on less.
@@ -78,7 +78,12 @@ impl<'h> JudgedHistory<'h> {
 impl Silence {
     /// Learns what is normal for a stream, for an evaluation at `at`; `series` streams share the budget.
     #[cfg(test)]
-    pub fn for_stream(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Self {
+    pub fn for_stream(
+        history: &History,
+        at: Timestamp,
+        rules: &crate::model::Rules,
+        series: usize,
+    ) -> Self {
         crate::detect::KeptSilences::default().of_stream(
             &"outbound".into(),
             history,

@@ -8,7 +8,7 @@ use super::*;
 use crate::detect::encoding::{decode, encode};
 use crate::detect::level_shift::LevelShift;
 use crate::detect::training::{LEARNER, LearnedTime, LearningSettings, Training};
-use crate::detect::{Silence, Together};
+use crate::detect::{KeptSilences, Silence, Together};
 use crate::model::{
     Feedback, Judgement, Learned, MarkedTime, PackedWeeks, Series, StreamKey, Tag, WEEK, WeekDigest,
 };
@@ -130,6 +130,15 @@ impl World {
         let count = learned.len();
         kept.extend(learned);
         (found, count)
+    }
+
+    /// Asks for all that is normal of its stream, as whoever shows it does; returns how much of it was learned.
+    fn learned_to_show(&self, kept: &BTreeMap<Series, Learned>) -> usize {
+        let mut silences = KeptSilences::new(kept.clone());
+        let (of, rules) = (self.history(), self.rules.for_stream(&outbound()));
+        silences.of_stream(&outbound(), &of, self.now, rules, self.series);
+        silences.of_tags(&outbound(), &of, self.now, rules, self.series);
+        silences.take_learned().len()
     }
 
     /// Judges in one that keeps nothing, as a replay does.
@@ -276,6 +285,7 @@ proptest! {
             world.packed = !world.packed;
             let (again, learned) = world.judge(&mut kept);
             prop_assert_eq!((again, learned), (anew, 0), "nothing is left to learn after {:?}", change);
+            prop_assert_eq!(world.learned_to_show(&kept), 0, "nor to show after {:?}", change);
         }
     }
 }
