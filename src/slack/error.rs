@@ -16,6 +16,8 @@ pub struct Error {
     /// Whether the answer named an error code, be it known here or not.
     pub has_code: bool,
     pub retry_after: Option<Duration>,
+    /// The HTTP status of the answer that says no; `None` where none came.
+    pub status: Option<u16>,
     pub message: String,
 }
 
@@ -27,6 +29,7 @@ impl Error {
             code: None,
             has_code: false,
             retry_after: None,
+            status: None,
             message: message.into(),
         }
     }

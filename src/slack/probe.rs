@@ -89,8 +89,12 @@ impl Slack {
         let code = quotable_code(text);
         match code.and_then(ErrorCode::parse) {
             Some(ErrorCode::NoText | ErrorCode::MissingTextOrFallbackOrAttachments) => Ok(()),
-            _ if response::read(Dialect::Webhook, &answer).is_ok() => Ok(()),
-            _ => Err(rejection(answer.status, code, with_remedy)),
+            _ => match response::read(Dialect::Webhook, &answer) {
+                Ok(_) => Ok(()),
+                // It says what was wrong with it, where the status does not.
+                Err(error) if (200..300).contains(&answer.status) && code.is_none() => Err(error),
+                Err(_) => Err(rejection(answer.status, code, with_remedy)),
+            },
         }
     }
 

@@ -149,6 +149,7 @@ pub(super) fn rejection(
     Error {
         code: known,
         has_code: code.is_some(),
+        status: Some(status),
         ..Error::new(class, message(&reason, remedy))
     }
 }

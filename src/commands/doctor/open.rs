@@ -49,7 +49,10 @@ fn incidents_check(open: u64) -> Check {
         open => Check::warn(
             "incidents",
             format!("Open now: {}", plural(open, "incident")),
-            "`hushwatch status` shows them",
+            match open {
+                1 => "`hushwatch status` shows it",
+                _ => "`hushwatch status` shows them",
+            },
         ),
     }
 }
@@ -136,7 +139,7 @@ mod tests {
         let lines = [0, 1, 2].map(|n| incidents_check(n).to_line());
         insta::assert_snapshot!(lines.join("\n"), @r"
         ✓ No incident is open
-        ! Open now: 1 incident; `hushwatch status` shows them
+        ! Open now: 1 incident; `hushwatch status` shows it
         ! Open now: 2 incidents; `hushwatch status` shows them
         ");
     }

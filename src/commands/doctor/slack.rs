@@ -218,9 +218,20 @@ async fn channel(slack: &Slack, id: &str) -> Check {
 
 /// The error bears its remedy.
 fn failed(name: &'static str, what: &str, error: &Error) -> Check {
-    match error.class {
-        RetryClass::Retry => Check::fail(name, format!("Network error — Slack: {error}"), ""),
-        _ => Check::fail(name, format!("{what} — {error}"), ""),
+    match trouble(error) {
+        Some(trouble) => Check::fail(name, trouble, ""),
+        None => Check::fail(name, format!("{what} — {error}"), ""),
+    }
+}
+
+/// Returns why Slack says nothing for now; `None` where it says no.
+pub(super) fn trouble(error: &Error) -> Option<String> {
+    match (error.class, error.status) {
+        (RetryClass::Retry, None) => Some(format!("Network error — Slack: {error}")),
+        (RetryClass::Retry, Some(status)) => Some(format!(
+            "Slack is in trouble or asks to wait, try again in some minutes — HTTP status {status}: {error}"
+        )),
+        _ => None,
     }
 }
 

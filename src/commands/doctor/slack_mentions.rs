@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::commands::doctor::check::Check;
+use crate::commands::doctor::slack::trouble;
 use crate::config::Config;
-use crate::slack::{Error, MentionStanding, RetryClass, Slack};
+use crate::slack::{Error, MentionStanding, Slack};
 use crate::text::elide::elide;
 
 const NAME: &str = "slack_mention";
@@ -86,10 +87,10 @@ fn check(id: &str, keys: &str, standing: Result<MentionStanding, Error>) -> Chec
             );
             Check::fail(NAME, text, "name a user, or write \"here\"")
         }
-        Err(error) if error.class == RetryClass::Retry => {
-            Check::fail(NAME, format!("Network error — Slack: {error}"), "")
-        }
         Err(error) => {
+            if let Some(trouble) = trouble(&error) {
+                return Check::fail(NAME, trouble, "");
+            }
             let text = format!("{keys} was not checked, Slack does not show the {what}: {error}");
             Check::warn(NAME, text, "")
         }

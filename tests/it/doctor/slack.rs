@@ -138,7 +138,12 @@ fn a_webhook_is_tried_without_posting() {
     doctor(&world, &[]).says("✓ Slack webhook alive (nothing was posted)");
     world.slack.clear_faults();
     world.slack.always(sim::Fault::Html(200));
-    doctor(&world, &[]).says("✗ Slack webhook refused — HTTP status 200; look the error up in Slack's documentation, and check Slack's status page");
+    doctor(&world, &[]).says("✗ Slack webhook refused — cannot post to Slack: a web page answered instead of Slack; check the address, and the proxy if there is one");
+    world.slack.clear_faults();
+    world.slack.always(sim::Fault::Status(500));
+    doctor(&world, &[]).says(
+        "✗ Slack is in trouble or asks to wait, try again in some minutes — HTTP status 500: ",
+    );
 }
 
 #[test]
