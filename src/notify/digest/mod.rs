@@ -29,12 +29,14 @@ use crate::text::sparkline::{UNSEEN, sparkline};
 use fleet::fleet_lines;
 use incidents::{EndedOtherwise, ended, ended_lines, open_lines, open_problems};
 pub use judged::{JudgedDay, UnusualStream, judge_day};
-pub(crate) use servers::not_sampled;
 use servers::{hint_lines, server_lines};
+pub(crate) use servers::{not_sampled, of_recipients};
 use unusual::unusual;
 
 /// The maximum number of servers that get lines of their own; of more, only those that need a look do.
 const MAX_LISTED_SERVERS: usize = 5;
+/// The maximum number of days that are named one by one.
+const MAX_NAMED_DAYS: usize = 3;
 /// The maximum number of names in a line that stands for many.
 const MAX_NAMES: usize = 8;
 
@@ -167,10 +169,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     if shows_hints(data, now, style) {
         lines.extend(hints(data));
     }
-    if !data.missed.is_empty() {
-        let days: Vec<String> = data.missed.iter().map(|at| day(*at, style)).collect();
-        lines.push(format!("No digest was sent on {}.", days.join(", ")));
-    }
+    lines.extend(missed_line(&data.missed, style));
     if let Some(at) = data.installed_at {
         let at = short_time(at, now, style.zone);
         lines.push(format!(
@@ -194,6 +193,20 @@ pub fn unusual_lines(data: &Day) -> Vec<String> {
         .iter()
         .flat_map(UnusualStream::lines)
         .collect()
+}
+
+/// Says which days had no digest: each by its name, or the first and the last of many.
+fn missed_line(missed: &[Timestamp], style: Style) -> Option<String> {
+    let name = |at: &Timestamp| day(*at, style);
+    let days = match missed {
+        [] => return None,
+        [first, .., last] if missed.len() > MAX_NAMED_DAYS => {
+            let days = missed.len();
+            format!("the {days} days from {} to {}", name(first), name(last))
+        }
+        _ => missed.iter().map(name).collect::<Vec<_>>().join(", "),
+    };
+    Some(format!("No digest was sent on {days}."))
 }
 
 /// Returns the hours in one line: `24 h ▁▁▂▅█▇▆▆▅▃▂▁`. None where no mail was sent: there is nothing to be seen.

@@ -204,9 +204,18 @@ fn delivered(stream: &StreamDay) -> String {
     }
 }
 
+/// Returns ` of 826 recipients`, of which a share is, where they are not as many as the messages beside it.
+pub(crate) fn of_recipients(sent: u64, recipients: Option<u64>) -> String {
+    match recipients.filter(|recipients| *recipients != sent) {
+        Some(recipients) => format!(" of {}", plural(recipients, "recipient")),
+        None => String::new(),
+    }
+}
+
 /// Returns the bounces that count: `22 hard bounces (2.8%)`, `22 bounces (2.8%): 18 hard, 4 blocked`, `0 bounces`.
 fn bounces(stream: &StreamDay) -> String {
     let share = approx_percent(stream.bounce_rate);
+    let share = format!("{share}{}", of_recipients(stream.sent, stream.recipients));
     let counting: Vec<(&str, u64)> = stream
         .classes
         .iter()

@@ -32,6 +32,50 @@ fn lines_of(data: &Day) -> Vec<String> {
     digest(data, period, style).lines().to_vec()
 }
 
+#[test]
+fn many_days_without_a_digest_are_named_by_the_first_and_the_last() {
+    let end = Timestamp::from_secs(1_700_000_000);
+    let told = |days: u32| {
+        let missed = (1..=days).rev().map(|day| end - DAY * day).collect();
+        let lines = lines_of(&Day {
+            missed,
+            ..Day::default()
+        });
+        let mut lines = lines
+            .into_iter()
+            .filter(|line| line.starts_with("No digest"));
+        lines.next()
+    };
+    assert_eq!(told(0), None);
+    assert_eq!(
+        told(2).as_deref(),
+        Some("No digest was sent on Sun 12 Nov, Mon 13 Nov.")
+    );
+    assert_eq!(
+        told(47).as_deref(),
+        Some("No digest was sent on the 47 days from Thu 28 Sep to Mon 13 Nov.")
+    );
+}
+
+#[test]
+fn a_share_of_recipients_says_of_how_many() {
+    let line = |recipients| {
+        let mut server = server("shop", 748);
+        let day = &mut server.streams[0];
+        (day.recipients, day.bounced, day.bounce_rate) = (recipients, 3, 0.0036);
+        day.classes = vec![(BounceClass::Hard, 3)];
+        let lines = lines_of(&Day {
+            servers: vec![server],
+            ..Day::default()
+        });
+        lines[0].clone()
+    };
+    assert!(line(Some(826)).contains("3 hard bounces (0.36% of 826 recipients)"));
+    for as_many in [None, Some(748)] {
+        assert!(line(as_many).contains("3 hard bounces (0.36%)"));
+    }
+}
+
 fn blind(server: usize, state: IncidentState) -> Incident {
     let at = Timestamp::from_secs(1_700_000_000);
     let evidence = Evidence::Blind(BlindEvidence {
