@@ -22,7 +22,7 @@ use crate::notify::context::{since_when, unread_phrase};
 use crate::notify::describe::{
     SANDBOX, SWITCHED_OFF, describe_missing_streams, describe_open_at, describe_same_server,
 };
-use crate::notify::digest::{JudgedDay, UnusualStream};
+use crate::notify::digest::{JudgedDay, UnusualStream, of_recipients};
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
 use crate::output::json::{IncidentView, MuteView, StreamView};
@@ -296,6 +296,12 @@ impl ServerStatus {
 }
 
 impl StreamStatus {
+    /// Whether its mail was read in the last poll of the server, which may lack other things, such as the bounces.
+    fn is_read(&self, server: &ServerStatus) -> bool {
+        let polled_at = server.last_polled_at.filter(|_| !server.is_overdue);
+        polled_at.is_some_and(|at| self.counts.covered_until.is_some_and(|until| until >= at))
+    }
+
     /// `stopped` says that its mail has stopped; of such a stream, and of a `server` that is not seen, nothing is promised.
     fn to_lines(&self, stopped: Option<String>, server: &ServerStatus, zone: Zone) -> Vec<String> {
         let day = &self.counts;
@@ -310,7 +316,7 @@ impl StreamStatus {
         let sampled = sampled::sampled(day);
         let stop = match stopped {
             Some(stopped) => stopped,
-            None if server.is_unseen() => {
+            None if server.is_unseen() && !self.is_read(server) => {
                 "nobody would hear of a stop before the server is read again".to_owned()
             }
             None if self.last_sent.is_none() => "no mail was ever seen on it".to_owned(),
@@ -364,10 +370,12 @@ impl StreamStatus {
                 format_time(since, zone),
                 count(bounced),
             ),
+            None if bounced == 0 => format!("0 bounced, {complaints}"),
             None => format!(
-                "{} bounced ({}), {complaints}",
+                "{} bounced ({}{}), {complaints}",
                 count(bounced),
-                percent(self.bounce_rate)
+                percent(self.bounce_rate),
+                of_recipients(day.sent, day.recipients)
             ),
         }
     }

@@ -267,6 +267,25 @@ fn of_what_is_not_seen_no_stop_is_promised_to_a_script() {
 }
 
 #[test]
+fn where_only_bounces_are_not_read_a_stop_would_be_noticed() {
+    let text = |covered_until: Option<Timestamp>| {
+        let mut report = report();
+        let server = &mut report.servers[0];
+        server.reason = Some("failed to list bounces".to_owned());
+        server.streams.as_mut().expect("read")[0]
+            .counts
+            .covered_until = covered_until;
+        report.to_text("hushwatch.db", style())
+    };
+    let polled_at = report().servers[0].last_polled_at;
+    assert!(polled_at.is_some());
+    let in_vain = "nobody would hear of a stop";
+    assert!(!text(polled_at).contains(in_vain));
+    assert!(text(polled_at.map(|at| at - crate::model::HOUR)).contains(in_vain));
+    assert!(text(None).contains(in_vain));
+}
+
+#[test]
 fn one_server_under_two_names_is_said_above_the_incidents() {
     let mut report = report();
     report.same_servers = vec![SameServer {
