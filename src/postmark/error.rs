@@ -161,6 +161,12 @@ impl ErrorKind {
             Self::Refused {
                 status: 300..=399, ..
             } => "redirects are not followed, check `postmark.base_url`",
+            Self::Refused { .. } => {
+                "Postmark answers, so the network is fine: look up its code, and whether a newer hushwatch asks otherwise"
+            }
+            Self::Malformed(_) => {
+                "what answers may not be Postmark: check `postmark.base_url`, and the proxy if there is one"
+            }
             Self::TooMany => "lower `postmark.requests_per_poll` or poll less often",
             Self::Server(_) => "see https://status.postmarkapp.com",
             Self::Unreachable(Fault::Refused | Fault::Dns) => {
