@@ -111,7 +111,7 @@ fn own_file(sources: &Sources) -> Result<Option<(String, Dict)>, ConfigProblem> 
     let own = dict(&Figment::from(Toml::string(&text))).map_err(|()| {
         ConfigProblem::new(
             format!("{shown}: not valid TOML{}", wrong_at(&text)),
-            "correct that line; docs/configuration.md shows a whole file",
+            "correct that line; the `monitor.toml` that comes with hushwatch has every key",
         )
     })?;
     Ok(Some((shown, own)))

@@ -83,7 +83,7 @@ pub(crate) async fn set_mute(
 fn check_length(from: Timestamp, until: Timestamp) -> Result<(), CycleError> {
     if until <= from {
         let why = format!(
-            "the mute would end at {until}, before it begins at {from}; give a later --until, or --for and a length"
+            "the mute would end at {until}, and begin at {from}: that is no time; give a later --until (a date alone means its end), or --for and a length"
         );
         return Err(CycleError::Usage(why));
     }

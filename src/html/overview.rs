@@ -224,7 +224,7 @@ fn rows(view: &OverviewView) -> Markup {
                 thead { tr {
                     th scope="col" { "State" }
                     th scope="col" { "Server" }
-                    th scope="col" { "Sent in 24 h" }
+                    th scope="col" { "Sent in 24 full hours" }
                     th scope="col" { "By hour" }
                     th scope="col" { "Last message" }
                 } }

@@ -153,7 +153,13 @@ pub(super) fn rate_context(
 /// Returns `18 hard bounces, 4 blocked by the receiver`.
 pub(super) fn list_classes(rate: &RateEvidence) -> String {
     let classes = rate.classes.iter();
-    let classes = classes.map(|(class, n)| format!("{} {}", count(*n), class_phrase(*class)));
+    let classes = classes.map(|(class, n)| match (*n, class) {
+        (1, BounceClass::Hard) => "1 hard bounce".to_owned(),
+        (1, BounceClass::Soft) => "1 temporary bounce".to_owned(),
+        (1, BounceClass::Complaint) => "1 spam complaint".to_owned(),
+        (1, BounceClass::Ignored) => "1 auto-reply".to_owned(),
+        (n, class) => format!("{} {}", count(n), class_phrase(*class)),
+    });
     classes.collect::<Vec<_>>().join(", ")
 }
 

@@ -147,7 +147,7 @@ fn frequencies(out: &mut String, summary: &BacktestSummary, years: f64) {
     let silence: u64 = silence.map(|r| r.fired).sum();
     let _ = writeln!(
         out,
-        "  silence of every kind: {} in {years:.2} years, {} per year; the thresholds allow {} false alarms per year",
+        "  silences and drops, of sending and of delivery: {} in {years:.2} years, {} per year; the thresholds allow {} false alarms per year",
         plural(silence, "incident"),
         approx(silence as f64 / years.max(1e-9)),
         approx(summary.false_alarms_per_year),

@@ -347,7 +347,7 @@ fn read_severity(text: &str) -> Result<Severity, Invalid> {
     let found = all.into_iter().find(|severity| severity.name() == text);
     found.ok_or_else(|| {
         Invalid::new(
-            "has `severities` with something else",
+            "has `severities` with what is no severity",
             "write warn, wake or both",
         )
     })

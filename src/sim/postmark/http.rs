@@ -162,7 +162,8 @@ fn answer_readonly(
     view: &View<'_>,
     received: &ReceivedRequest,
 ) -> (Option<&'static [&'static str]>, Result<String, Refusal>) {
-    let path = received.path.as_str();
+    // Postmark takes a slash at the end, as some clients write it.
+    let path = received.path.trim_end_matches('/');
     match ENDPOINTS.iter().find(|(known, ..)| *known == path) {
         Some((_, parameters, answer)) => (Some(*parameters), answer(view, received)),
         None => match details::id_in(path) {
