@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hushwatch::model::{DAY, HOUR, MINUTE, Span, Timestamp};
 use hushwatch::sim::Fault;
-use hushwatch::sim::postmark::{Mail, Profile, Quirks};
+use hushwatch::sim::postmark::{Mail, Profile, Quirks, StreamType};
 use serde_json::Value;
 
 use crate::words::{assert_line, without_instants};
@@ -337,4 +337,37 @@ fn a_lost_database_repeats_nothing_that_is_plainly_old_and_says_that_it_began_an
     world.hours("2026-03-03T11:00:00Z", "2026-03-04T09:00:00Z");
     let posted: Vec<String> = world.slack.take().into_iter().map(|m| m.plain).collect();
     insta::assert_snapshot!("digest_of_a_lost_database", posted.join("\n\n"));
+}
+
+/// A stream whose mail bounced, and that is chosen while the clock is wrong.
+#[test]
+fn a_stream_that_is_chosen_while_the_clock_is_wrong_is_judged_from_then_on() {
+    let mut world = World::new(Process::New, &schedule());
+    let now = machine();
+    let all = Span::new(now - DAY, now + HOUR);
+    world.shop.add_stream("news", StreamType::Broadcasts);
+    for (stream, an_hour) in [("outbound", 60.0), ("news", 600.0)] {
+        let profile = Profile::constant(an_hour).without_bounces();
+        world.shop.generate(stream, all, &profile);
+    }
+    let before = Span::new(now - HOUR * 5, now - HOUR * 4);
+    world.shop.bounce_wave("news", before, 0.1, "HardBounce");
+    let file = world.folder.path().join("monitor.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let watch = |streams: &str| {
+        std::fs::write(&file, format!("{text}streams = [{streams}]\n")).expect("written");
+    };
+    watch("\"outbound\"");
+    world.cycle(now - HOUR * 6);
+    watch("\"news\", \"outbound\"");
+    world.postmark.set_date(now + HOUR);
+    let refused = check(&world);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    world.postmark.set_date(machine());
+    world.set_aside("the steps are what is tested");
+    let right = check(&world);
+    let news = right.stream("news")["sent"].as_u64();
+    assert!(news.is_some_and(|sent| sent > 0), "{}", right.report);
+    assert_eq!(right.steps(), Vec::<String>::new(), "{}", right.report);
+    world.set_aside("the steps are what is tested");
 }

@@ -20,9 +20,7 @@ use crate::cycle::collect::senders::read_senders;
 use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::stream_list::{
-    FormerList, is_any_quiet, save_fetch, save_judged_from, settings_digest,
-};
+use crate::cycle::poll::stream_list::{FormerList, is_any_quiet, save_fetch, settings_digest};
 use crate::cycle::poll::streams::list_streams;
 use crate::model::{DAY, HOUR, Kind, Rule, Span, StreamId, Timestamp};
 use crate::store::{self, Database, ServerState, Store};
@@ -225,24 +223,19 @@ async fn fetch_list(
     settings_digest: &str,
     former: &FormerList,
 ) -> Result<Option<Vec<StreamId>>, store::Error> {
-    let asked = Instant::now().into_std();
-    let listed = list_streams(context, server, reader.api, former, reader.now).await;
+    let (store, asked) = (&context.store, Instant::now().into_std());
+    let listed = list_streams(context, server, reader.api, former).await;
     let date = reader.api.last_date();
-    reader.errors.skew = ClockSkew::find(&context.store, asked, date).await?;
+    reader.errors.skew = ClockSkew::find(store, asked, date).await?;
     if reader.errors.skew.is_some() {
-        // The list is stored, and no later poll finds these new.
-        if let Ok((streams, _)) = &listed {
-            let (found, chosen) = (former.found_late(streams), former.newly_chosen(streams));
-            let from = (chosen, date.unwrap_or(reader.now));
-            save_judged_from(&context.store, &server.name, found, from).await?;
-        }
+        // Nothing is stored: what is new in the list is so to the first poll with a clock that is right.
         return Ok(None);
     }
     // Of what is later than the present, as `--now` may name it, nothing can be known.
     if let Some(date) = date.filter(|date| reader.now > *date + MAX_POSTMARK_SKEW) {
         reader.now = date;
     }
-    let (streams, errors) = match listed {
+    let (listing, errors) = match listed {
         Ok(listed) => listed,
         Err(error) => {
             reader.errors.record(Err(error))?;
@@ -252,18 +245,18 @@ async fn fetch_list(
     let is_flawless = errors.blocking.is_empty() && errors.warnings.is_empty();
     reader.errors.merge(errors);
     reader.errors.reachable = true;
-    if reader.errors.change.is_some() {
+    let Some(listing) = listing else {
         return Ok(None);
-    }
+    };
+    listing
+        .save(store, &server.name, former, reader.now)
+        .await?;
     if is_flawless {
-        save_fetch(&context.store, &server.name, settings_digest, reader.now).await?;
+        save_fetch(store, &server.name, settings_digest, reader.now).await?;
     }
-    let found = former.found_late(&streams);
-    let chosen = former.newly_chosen(&streams);
-    save_judged_from(&context.store, &server.name, found, (chosen, reader.now)).await?;
     reader.use_fetched_list();
-    reader.budget.ensure_minimum(streams.len());
-    Ok(Some(streams))
+    reader.budget.ensure_minimum(listing.watched.len());
+    Ok(Some(listing.watched))
 }
 
 /// Returns the scheduled instants since the last complete poll: a rule's window begins or ends there. None where they are

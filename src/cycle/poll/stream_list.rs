@@ -1,5 +1,6 @@
 //! Whether the list of a server's streams must be fetched, or that of an earlier poll still holds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ring::digest::{Context as Digest, SHA256};
@@ -47,14 +48,6 @@ pub(crate) fn settings_digest(context: &Context, server: &ServerConfig, token: &
     bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Streams that are new at Postmark, and that no cycle could judge between two fetches of the list.
-#[derive(Clone, Debug)]
-pub(crate) struct FoundStreams {
-    streams: Vec<StreamId>,
-    /// When the list was fetched without them.
-    since: Timestamp,
-}
-
 /// The list of a server's streams as an earlier poll stored it.
 pub(crate) struct FormerList {
     /// Those of it that are watched.
@@ -93,19 +86,21 @@ impl FormerList {
         holds.then(|| self.watched.clone())
     }
 
-    /// Returns those of the streams that are watched now which Postmark did not list before; `None` where each poll asks it.
-    pub(crate) fn found_late(&self, watched: &[StreamId]) -> Option<FoundStreams> {
-        let since = self.fetch.as_ref()?.at;
-        let new = watched.iter().filter(|id| !self.list.listed.contains(id));
-        let streams: Vec<StreamId> = new.cloned().collect();
-        (!streams.is_empty()).then_some(FoundStreams { streams, since })
-    }
-
-    /// Returns those of the streams that are watched now which Postmark listed before, and the configuration left out.
-    pub(crate) fn newly_chosen(&self, watched: &[StreamId]) -> Vec<StreamId> {
-        let was_left_out =
-            |id: &&StreamId| self.list.listed.contains(id) && !self.watched.contains(id);
-        watched.iter().filter(was_left_out).cloned().collect()
+    /// Returns from when on those are judged that are watched now and were not: what Postmark did not list before since its list was
+    /// fetched without them, unless each poll asks it; what the configuration left out from `now` on.
+    pub(super) fn judged_from(
+        &self,
+        watched: &[StreamId],
+        now: Timestamp,
+    ) -> BTreeMap<StreamId, Timestamp> {
+        let since = |id: &StreamId| match self.list.listed.contains(id) {
+            false => self.fetch.as_ref().map(|fetch| fetch.at),
+            true => (!self.watched.contains(id)).then_some(now),
+        };
+        let new = watched
+            .iter()
+            .filter_map(|id| Some((id.clone(), since(id)?)));
+        new.collect()
     }
 }
 
@@ -126,27 +121,6 @@ pub(crate) async fn save_fetch(
         settings_digest: settings_digest.to_owned(),
     };
     let save = move |s: &mut Database| s.save_stream_list_fetch(&name, &fetch);
-    store.call(save).await
-}
-
-/// Stores from when on streams are judged that are new at Postmark, and those that the configuration chose `now`. It is stored, since
-/// the poll may not be complete: then the next one that is judges them.
-pub(crate) async fn save_judged_from(
-    store: &Store,
-    server: &ServerName,
-    found: Option<FoundStreams>,
-    (chosen, now): (Vec<StreamId>, Timestamp),
-) -> Result<(), store::Error> {
-    if found.is_none() && chosen.is_empty() {
-        return Ok(());
-    }
-    let name = server.clone();
-    let save = move |s: &mut Database| {
-        if let Some(found) = found {
-            s.judge_streams_from(&name, &found.streams, found.since)?;
-        }
-        s.judge_streams_from(&name, &chosen, now)
-    };
     store.call(save).await
 }
 
@@ -207,12 +181,12 @@ mod tests {
             fetch: Some(fetch),
         };
         let watched = ids(&["broadcast", "news", "outbound"]);
-        let found = former.found_late(&watched).expect("one");
-        assert_eq!((found.streams, found.since), (ids(&["news"]), NOW - HOUR));
-        assert_eq!(former.newly_chosen(&watched), ids(&["broadcast"]));
+        let chosen = (StreamId::from("broadcast"), NOW);
+        let found = (StreamId::from("news"), NOW - HOUR);
+        let judged_from = |former: &FormerList| former.judged_from(&watched, NOW);
+        assert_eq!(judged_from(&former), [chosen.clone(), found].into());
         former.fetch = None;
-        assert!(former.found_late(&watched).is_none(), "each poll asks");
-        assert_eq!(former.newly_chosen(&watched), ids(&["broadcast"]));
+        assert_eq!(judged_from(&former), [chosen].into(), "each poll asks");
     }
 
     #[test]

@@ -15,8 +15,32 @@ const NO_STREAMS_PERMISSION: i64 = 1220;
 /// The maximum number of streams of one server that are watched. Postmark itself allows ten.
 const MAX_STREAMS: usize = 100;
 
-/// Asks for the streams of a server, stores which of them are watched, and returns these; none where another server answers
-/// than before.
+/// A list of streams as it was read.
+pub(crate) struct Listing {
+    /// Those of it that are watched.
+    pub watched: Vec<StreamId>,
+    list: KnownStreamList,
+}
+
+impl Listing {
+    /// Stores it, with from when on its new streams are judged: a poll that goes no further than this must not lose that. What the
+    /// configuration chose is judged from `now` on.
+    pub(crate) async fn save(
+        &self,
+        store: &Store,
+        server: &ServerName,
+        former: &FormerList,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let (of, watched, list) = (server.clone(), self.watched.clone(), self.list.clone());
+        let judged_from = former.judged_from(&watched, now);
+        let save = move |s: &mut Database| s.save_stream_list(&of, &watched, &list, &judged_from);
+        store.call(save).await?;
+        note_changes(store, server, (&former.watched, &self.watched), now).await
+    }
+}
+
+/// Asks for the streams of a server; `None` where another server answers than before.
 ///
 /// # Errors
 /// Where the list cannot be read. What is wrong with the list itself is returned beside the streams.
@@ -25,8 +49,7 @@ pub(crate) async fn list_streams(
     server: &ServerConfig,
     api: &Server,
     former: &FormerList,
-    now: Timestamp,
-) -> Result<(Vec<StreamId>, PollErrors), ReadError> {
+) -> Result<(Option<Listing>, PollErrors), ReadError> {
     let name = &server.name;
     let mut errors = PollErrors::default();
     let answer = match api.streams().await {
@@ -44,7 +67,7 @@ pub(crate) async fn list_streams(
     errors.warnings.extend(identification.warning);
     if let Some(change) = identification.change {
         errors.record_change(name, change);
-        return Ok((Vec::new(), errors));
+        return Ok((None, errors));
     }
     let mut known = None;
     let listed: Vec<StreamId> = match answer {
@@ -92,11 +115,8 @@ pub(crate) async fn list_streams(
             "{name}: `ignore_streams` leaves out all of its streams: nothing is watched; leave one of them in"
         ));
     }
-    let (of, watched) = (name.clone(), streams.clone());
-    let save = move |s: &mut Database| s.save_stream_list(&of, &watched, &list);
-    context.store.call(save).await?;
-    note_changes(&context.store, name, (&former.watched, &streams), now).await?;
-    Ok((streams, errors))
+    let watched = streams;
+    Ok((Some(Listing { watched, list }), errors))
 }
 
 /// Returns a warning for each stream that is left out or has rules of its own, and that Postmark does not list.

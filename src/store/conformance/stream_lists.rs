@@ -2,7 +2,8 @@
 
 use crate::model::{CountedSpan, StreamId};
 use crate::store::{
-    AcceptedServer, CycleCommit, Database, ServerIdentity, StreamListFetch, StreamPulse,
+    AcceptedServer, CycleCommit, Database, KnownStreamList, ServerIdentity, StreamListFetch,
+    StreamPulse,
 };
 
 use super::{at, mail, save, shop, shop_outbound, span};
@@ -89,7 +90,8 @@ pub(super) fn a_new_stream_is_to_be_judged_until_a_complete_poll_did(b: &mut Dat
     };
     assert_eq!(known(b), []);
     let say = |b: &mut Database, seconds: i64| {
-        b.judge_streams_from(&shop(), &streams[..1], at(seconds))
+        let from = ["news", "left out"].map(|id| (id.into(), at(seconds)));
+        b.save_stream_list(&shop(), &streams, &KnownStreamList::default(), &from.into())
             .expect("saved");
     };
     let news = |seconds: i64| (StreamId::from("news"), at(seconds));
@@ -113,4 +115,7 @@ pub(super) fn a_new_stream_is_to_be_judged_until_a_complete_poll_did(b: &mut Dat
     b.save_streams(&shop(), &streams[1..]).expect("saved");
     b.save_streams(&shop(), &streams).expect("saved");
     assert_eq!(known(b), [], "it was left out meanwhile");
+    b.save_streams(&shop(), &streams[1..]).expect("saved");
+    say(b, 360);
+    assert_eq!(known(b), [news(360)], "with the list that it is new to");
 }

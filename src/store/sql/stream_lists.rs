@@ -39,28 +39,6 @@ impl Database {
         })
     }
 
-    /// Says from when on streams of a server are judged that are new to its list. What was said of one of them holds until a complete
-    /// poll has judged it.
-    pub fn judge_streams_from(
-        &mut self,
-        server: &ServerName,
-        streams: &[StreamId],
-        from: Timestamp,
-    ) -> Result<(), Error> {
-        if streams.is_empty() {
-            return Ok(());
-        }
-        self.write(Scope::Server(server), |s| {
-            for stream in streams {
-                s.execute(
-                    "UPDATE streams SET judged_from = ?3 WHERE server = ?1 AND id = ?2 AND watched = 1 AND judged_from IS NULL",
-                    &values![&server.0, &stream.0, from],
-                )?;
-            }
-            Ok(())
-        })
-    }
-
     /// Returns from when on the watched streams of a server are judged that no complete poll has judged since they are new.
     pub fn streams_judged_from(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ServerName, StreamId, StreamKey};
+use crate::model::{ServerName, StreamId, StreamKey, Timestamp};
 use crate::store::{Database, Error, KnownStreamList};
 
 use super::{Scope, Session, values};
@@ -19,15 +19,23 @@ impl Database {
     /// Marks `streams` as those that are watched now. Others are kept, but no longer watched.
     #[cfg(test)]
     pub fn save_streams(&mut self, server: &ServerName, streams: &[StreamId]) -> Result<(), Error> {
-        self.save_stream_list(server, streams, &KnownStreamList::default())
+        self.save_stream_list(
+            server,
+            streams,
+            &KnownStreamList::default(),
+            &BTreeMap::new(),
+        )
     }
 
     /// Marks `watched` as the streams that are watched now, beside those of `list`. Others are kept, but no longer watched.
+    /// `judged_from` says from when on new ones are judged; what was said of one of them before holds until a complete poll has judged
+    /// it.
     pub fn save_stream_list(
         &mut self,
         server: &ServerName,
         watched: &[StreamId],
         list: &KnownStreamList,
+        judged_from: &BTreeMap<StreamId, Timestamp>,
     ) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
             // What was said of one that was not watched since is past.
@@ -49,6 +57,10 @@ impl Database {
                     let sql = "UPDATE streams SET watched = ?2 WHERE key = ?1";
                     s.execute(sql, &values![key, how])?;
                 }
+            }
+            for (stream, from) in judged_from {
+                let sql = "UPDATE streams SET judged_from = ?3 WHERE server = ?1 AND id = ?2 AND watched = 1 AND judged_from IS NULL";
+                s.execute(sql, &values![&server.0, &stream.0, *from])?;
             }
             Ok(())
         })

@@ -3,6 +3,7 @@
 mod first_start;
 mod later_change;
 mod later_cycle;
+mod new_stream;
 mod refused_polls;
 mod two_processes;
 
