@@ -18,8 +18,9 @@ const MAX_CHANCE: f64 = 1e-4;
 /// So many times what is expected opens an incident, and so many times keep it open.
 const OPENS_AT: f64 = 3.0;
 const STAYS_ABOVE: f64 = 2.0;
-/// The maximum number of domains that the evidence names.
+/// The maximum number of domains that the evidence names, and of those that stay beside them.
 const MAX_DOMAINS: usize = 10;
+const MAX_STAYING: usize = 100;
 
 /// The finding of `domain_blocks` at `at`.
 pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Finding {
@@ -48,13 +49,17 @@ pub(super) fn evaluate(history: &History, at: Timestamp, rules: &Rules) -> Findi
         false if is_seen => Verdict::Within,
         false => Verdict::Unknown,
     };
-    let shown = judged.into_iter().filter(|(of, _)| *of == verdict);
+    let (shown, others): (Vec<_>, Vec<_>) = judged.into_iter().partition(|(of, _)| *of == verdict);
+    let shown = shown.into_iter().map(|(_, domain)| domain);
+    let others = others.into_iter();
+    let staying = others.filter(|(of, _)| *of == Verdict::Unresolved);
     let evidence = DomainBlocksEvidence {
         window,
-        domains: shown.map(|(_, domain)| domain).take(MAX_DOMAINS).collect(),
+        domains: shown.take(MAX_DOMAINS).collect(),
         sent: history.sent_by_hours(window),
         days: past.known.as_secs() / DAY.as_secs(),
         told: Vec::new(),
+        staying: staying.map(|(_, of)| of.domain).take(MAX_STAYING).collect(),
     };
     let evidence = Evidence::DomainBlocks(evidence);
     Finding::new(Rule::DomainBlocks, verdict, Severity::Warn, evidence)
@@ -246,6 +251,24 @@ mod tests {
         assert_eq!(
             (found.verdict, names),
             (Verdict::Breach, vec!["example.com"])
+        );
+    }
+
+    #[test]
+    fn while_another_domain_begins_to_block_the_first_is_not_over() {
+        let known = [100, 300, 4].map(|hours_ago| (hours_ago, 8, "example.com"));
+        let second = (3, 8, "example.net");
+        let found = finding(&history(&[known[0], known[1], known[2], second]));
+        let Evidence::DomainBlocks(of) = &found.evidence else {
+            panic!("{found:?}");
+        };
+        assert_eq!(found.verdict, Verdict::Breach);
+        assert_eq!(
+            (of.told_domains(), &of.staying[..]),
+            (
+                vec!["example.net".to_owned()],
+                &["example.com".to_owned()][..]
+            )
         );
     }
 

@@ -43,6 +43,9 @@ pub struct DomainBlocksEvidence {
     /// The domains by which an incident opened: those that people were told of. Empty before one opens, and of an older version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
+    /// Other domains that still block more than is usual of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staying: Vec<String>,
 }
 
 /// A domain whose mail servers block.

@@ -45,6 +45,9 @@ impl IncidentLog {
         }
         let goes_on = matches!(blocks.verdict, Verdict::Breach | Verdict::Unresolved);
         let mut going_on = domains_told(&blocks.evidence);
+        if let Evidence::DomainBlocks(of) = &blocks.evidence {
+            going_on.extend(of.staying.iter().cloned());
+        }
         going_on.retain(|domain| goes_on && !told.contains(domain));
         let open = self.open_of(&IncidentKey::from_finding(rate));
         let has_ended = |open: &Incident| match (&open.evidence, &rate.evidence) {

@@ -19,6 +19,7 @@ fn blocks(domains: &[&str], verdict: Verdict, hour: u32) -> Finding {
             sent: 400,
             days: 28,
             told: Vec::new(),
+            staying: Vec::new(),
         }),
         ..finding(Rule::DomainBlocks, verdict)
     }
@@ -67,6 +68,25 @@ fn it_is_told_of_once_and_again_where_another_domain_blocks_too() {
     assert_eq!(scene.at(at(5), over(5)), ["domain_blocks resolved!"]);
     assert_eq!(scene.at(at(6), over(6)), ["bounce_rate resolved!"]);
     assert_eq!(scene.log.blocking_domains(&stream), Vec::<String>::new());
+}
+
+#[test]
+fn a_rate_that_told_of_a_domain_goes_on_at_night_while_another_begins_to_block() {
+    let mut scene = Scene::new(false);
+    let (org, net) = (["example.org"], ["example.net"]);
+    let first = vec![bounces(&org, Breach, None), blocks(&org, Within, 0)];
+    assert_eq!(scene.at(at(0), first), ["bounce_rate opened!"]);
+    for hour in 1..5 {
+        let mut second = blocks(&net, Breach, hour);
+        if let Evidence::DomainBlocks(of) = &mut second.evidence {
+            of.staying = vec!["example.org".to_owned()];
+        }
+        let told = scene.at(at(hour), vec![bounces(&[], Within, None), second]);
+        assert!(
+            !told.contains(&"bounce_rate resolved!".to_owned()),
+            "{told:?}"
+        );
+    }
 }
 
 #[test]

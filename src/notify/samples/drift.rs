@@ -65,6 +65,7 @@ fn blocks(domains: &[(&str, u64, f64, u64)], at: Timestamp) -> Evidence {
         sent: 1_204,
         days: 28,
         told: Vec::new(),
+        staying: Vec::new(),
     })
 }
 
