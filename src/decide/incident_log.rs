@@ -207,7 +207,11 @@ impl IncidentLog {
             })
         };
         let open = self.current.iter().filter(|(key, incident)| {
-            incident.is_open() && stronger.inhibits(rule, key) && is_told(key, incident)
+            let is_own = || self.current.get(stronger);
+            incident.is_open()
+                && stronger.inhibits(rule, key)
+                && is_told(key, incident)
+                && !is_own().is_some_and(|own| self.is_told_by_weaker(own, key))
         });
         open.map(|(key, _)| key.clone()).collect()
     }

@@ -342,7 +342,8 @@ fn outlasts_inhibition(
     block: NotificationBlock,
 ) -> bool {
     let wanted = !policy.digest_mode || incident.severity == Severity::Wake;
-    let outlasts_rate = incident.rule.is_rate() || incident.rule == Rule::DomainBlocks;
+    let outlasts_rate =
+        incident.rule.is_rate() || matches!(incident.rule, Rule::DomainBlocks | Rule::DeliveryDrop);
     // What a mute held back is told by its end.
     let may_outlast = incident.tag.is_some()
         || ((outlasts_rate || block.outlasts_stop) && !incident.notification_deferred);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Span, Timestamp};
+use super::{BounceClass, Span, Timestamp};
 
 /// The newest sampled messages, none of them delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,16 @@ impl DeliveryDropEvidence {
     /// Messages that were not delivered.
     pub const fn lost(&self) -> u64 {
         self.sampled.saturating_sub(self.delivered)
+    }
+
+    /// Returns whether it is usual, or one message more, but for bounces that a bounce rate counts.
+    pub fn is_of_counted_bounces(&self) -> bool {
+        let counted = self.reasons.iter();
+        let counted = counted.filter(|(kind, _)| BounceClass::from_type(kind).counts());
+        let counted: u64 = counted.map(|(_, n)| n).sum();
+        let others = self.lost().saturating_sub(counted);
+        let usual = (1.0 - self.usual) * self.sampled as f64;
+        counted > 0 && others as f64 <= usual.max(1.0)
     }
 }
 

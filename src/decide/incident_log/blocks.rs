@@ -53,6 +53,7 @@ impl IncidentLog {
         let is_known = || {
             self.is_of_ended_incident(key, evidence, at)
                 || self.is_stop_of_known_streams(policy, key, evidence)
+                || self.is_told_as_bounces(key, severity, evidence)
         };
         let stop = self.stop_together(policy, key, is_held, at);
         NotificationBlock {
@@ -145,6 +146,7 @@ impl IncidentLog {
         self.current.iter().any(|(key, incident)| {
             incident.is_open()
                 && key.inhibits(incident.rule, weaker)
+                && !self.is_told_by_weaker(incident, weaker)
                 && (is_held || !holds(incident))
                 && (incident.rule != Rule::BounceRate
                     || (self.is_told_by_rate(incident, weaker, evidence)

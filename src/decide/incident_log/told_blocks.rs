@@ -3,7 +3,10 @@
 
 use crate::decide::incident_log::{IncidentKey, IncidentLog};
 use crate::decide::{Policy, transition};
-use crate::model::{Evidence, Finding, Incident, RateEvidence, Rule, StreamId, Timestamp, Verdict};
+use crate::model::{
+    DAY, Evidence, Finding, Incident, IncidentState, RateEvidence, Rule, Severity, StreamId,
+    Timestamp, Verdict,
+};
 
 impl IncidentLog {
     /// Returns the recipient domains of which the open incident of a stream says that they block.
@@ -127,6 +130,38 @@ impl IncidentLog {
             Evidence::DomainBlocks(of) => is_about_domains(rate, &of.told_domains()),
             _ => true,
         }
+    }
+
+    /// Returns whether people were told of the bounces that are all there is to a drop of the mail that is delivered: by a rate that is no
+    /// less urgent, and is open or was a day before the newest of that mail was sent.
+    pub(super) fn is_told_as_bounces(
+        &self,
+        key: &IncidentKey,
+        severity: Severity,
+        evidence: &Evidence,
+    ) -> bool {
+        let Evidence::DeliveryDrop(drop) = evidence else {
+            return false;
+        };
+        let tells = |rate: &Incident| match rate.state {
+            IncidentState::Open { .. } => true,
+            // A stray bounce after it is usual.
+            IncidentState::Resolved { at, .. } => drop.newest_lost <= Some(at + DAY),
+        };
+        drop.is_of_counted_bounces()
+            && self.current.iter().any(|(other, rate)| {
+                matches!(rate.rule, Rule::HardBounceWake | Rule::BounceRate)
+                    && other.place() == key.place()
+                    && rate.notified
+                    && rate.severity >= severity
+                    && tells(rate)
+            })
+    }
+
+    /// Returns whether an incident is a drop that people did not hear of, since `weaker` told it first.
+    pub(super) fn is_told_by_weaker(&self, incident: &Incident, weaker: &IncidentKey) -> bool {
+        let is_told = || self.open_of(weaker).is_some_and(|weaker| weaker.notified);
+        incident.rule == Rule::DeliveryDrop && !incident.notified && is_told()
     }
 
     fn open_of(&self, key: &IncidentKey) -> Option<&Incident> {

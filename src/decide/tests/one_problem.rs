@@ -2,6 +2,7 @@
 
 use super::muting::muted;
 use super::*;
+use crate::model::DeliveryDropEvidence;
 
 /// The findings of both views of one problem.
 fn views(stronger: Verdict, weaker: Verdict) -> Vec<Finding> {
@@ -94,4 +95,105 @@ fn of_two_open_incidents_of_one_problem_the_weaker_ends_without_a_word() {
         let over = vec![silence(Within, 2), finding(Rule::SendDrop, Within)];
         assert_eq!(scene.at(at(2), over), ["send_silence resolved!"]);
     }
+}
+
+/// A drop of the delivered mail, of which the newest was sent so many hours after the first instant; of 40 messages so many hard-bounced,
+/// and of so many more there is no news.
+fn drop_of(bounced: u64, without_news: u64, sent: u32, verdict: Verdict) -> Finding {
+    let drop = DeliveryDropEvidence {
+        since: at(0),
+        sampled: 40,
+        delivered: 40 - bounced - without_news,
+        newest_lost: Some(at(sent)),
+        again: None,
+        again_so_far: None,
+        usual: 0.97,
+        usual_in_general: false,
+        bounced,
+        reasons: vec![("HardBounce".to_owned(), bounced)],
+        last_delivered: None,
+    };
+    Finding {
+        evidence: Evidence::DeliveryDrop(drop),
+        ..finding(Rule::DeliveryDrop, verdict)
+    }
+}
+
+#[test]
+fn a_drop_of_the_bounces_that_a_rate_told_of_is_not_told_again() {
+    use Verdict::{Breach, Within};
+    let mut scene = Scene::new(false);
+    let both = |drop, rate| vec![drop, finding(Rule::BounceRate, rate)];
+    assert_eq!(scene.bounce(0, Breach), ["bounce_rate opened!"]);
+    let drop = |sent, verdict| drop_of(8, 0, sent, verdict);
+    let opened = scene.at(at(1), both(drop(1, Breach), Breach));
+    assert_eq!(opened, ["delivery_drop opened"]);
+    let day = scene.at(at(24), both(drop(24, Breach), Breach));
+    assert_eq!(day, ["bounce_rate reminded!"]);
+    assert_eq!(scene.at(at(25), both(drop(24, Breach), Within)), NOTHING);
+    let ended = scene.at(at(26), both(drop(24, Breach), Within));
+    assert_eq!(ended, ["bounce_rate resolved!"]);
+    assert_eq!(scene.at(at(27), both(drop(27, Breach), Within)), NOTHING);
+    let over = scene.at(at(28), both(drop(27, Within), Within));
+    assert_eq!(over, ["delivery_drop resolved"]);
+}
+
+#[test]
+fn an_untold_drop_that_ends_first_says_nothing_of_the_rate_that_goes_on() {
+    use Verdict::{Breach, Within};
+    let mut scene = Scene::new(false);
+    let both = |drop| vec![drop_of(8, 0, 1, drop), finding(Rule::BounceRate, Breach)];
+    scene.bounce(0, Breach);
+    assert_eq!(scene.at(at(1), both(Breach)), ["delivery_drop opened"]);
+    assert_eq!(scene.at(at(2), both(Within)), ["delivery_drop resolved"]);
+    assert_eq!(scene.at(at(3), both(Within)), NOTHING);
+}
+
+#[test]
+fn a_drop_that_is_more_than_bounces_or_more_urgent_or_goes_on_is_told() {
+    use Verdict::{Breach, Within};
+    let after_rate = |drop: Finding| {
+        let mut scene = Scene::new(false);
+        scene.bounce(0, Breach);
+        scene.at(at(1), vec![drop, finding(Rule::BounceRate, Breach)])
+    };
+    assert_eq!(
+        after_rate(drop_of(8, 3, 1, Breach)),
+        ["delivery_drop opened!"]
+    );
+    let soft = |mut drop: Finding| {
+        if let Evidence::DeliveryDrop(of) = &mut drop.evidence {
+            of.reasons = vec![("SoftBounce".to_owned(), 7), ("HardBounce".to_owned(), 1)];
+        }
+        drop
+    };
+    assert_eq!(
+        after_rate(soft(drop_of(8, 0, 1, Breach))),
+        ["delivery_drop opened!"]
+    );
+    let wakes = Finding {
+        severity: Severity::Wake,
+        ..drop_of(30, 0, 1, Breach)
+    };
+    assert_eq!(after_rate(wakes), ["delivery_drop opened!"]);
+    let mut scene = Scene::new(false);
+    let both = |drop, rate| vec![drop, finding(Rule::BounceRate, rate)];
+    scene.bounce(0, Breach);
+    let opened = scene.at(at(1), both(drop_of(8, 0, 1, Breach), Breach));
+    assert_eq!(opened, ["delivery_drop opened"]);
+    let without_news = scene.at(at(2), both(drop_of(8, 4, 2, Breach), Breach));
+    assert_eq!(without_news, ["delivery_drop reminded!"], "another cause");
+    let over = scene.at(at(3), both(drop_of(8, 4, 2, Within), Breach));
+    assert_eq!(over, ["delivery_drop resolved!", "bounce_rate reminded!"]);
+    let mut scene = Scene::new(false);
+    scene.bounce(0, Breach);
+    scene.at(at(1), both(drop_of(8, 0, 1, Breach), Within));
+    let ended = scene.at(at(2), both(drop_of(8, 0, 1, Breach), Within));
+    assert_eq!(ended, ["bounce_rate resolved!"]);
+    let day = scene.at(at(27), both(drop_of(8, 0, 27, Breach), Within));
+    assert_eq!(
+        day,
+        ["delivery_drop reminded!"],
+        "it goes on without the rate"
+    );
 }
