@@ -50,6 +50,8 @@ pub(super) struct LevelShift {
     /// Messages since then, and those that the old level would have had.
     pub sent: u64,
     pub expected: f64,
+    /// The same of all mail, whatever an hour had.
+    whole: (u64, f64),
     /// How many days since then are known, without those of stops.
     days: usize,
     /// The usual number of messages of each weekday, before it.
@@ -78,11 +80,11 @@ impl LevelShift {
 
     /// Returns what is said of the new level.
     pub(super) fn new_level(&self) -> NewLevel {
-        let days = self.days as f64;
+        let (days, (sent, before)) = (self.days as f64, self.whole);
         NewLevel {
             since: self.from,
-            per_day: self.sent as f64 / days,
-            per_day_before: self.expected / days,
+            per_day: sent as f64 / days,
+            per_day_before: before / days,
         }
     }
 
@@ -144,6 +146,8 @@ fn thin(hour: HourCount, share: f64) -> Option<HourCount> {
 struct DayCounts {
     until: Timestamp,
     sent: Vec<Option<u64>>,
+    /// The same with the whole of each hour.
+    whole: Vec<u64>,
     /// Of each day, which of the week it is; the first two are those of a weekend.
     weekdays: Vec<usize>,
     /// The hours with mail, in order; those of bursts with a part of it.
@@ -158,17 +162,20 @@ impl DayCounts {
         let begins = until - DAY * (length as u32 + 2);
         let from = history.hours.partition_point(|hour| hour.start < begins);
         let end = history.hours.partition_point(|hour| hour.start < until);
-        let mut hours = history.hours[from..end.max(from)].to_vec();
+        let all = &history.hours[from..end.max(from)];
+        let mut hours = all.to_vec();
         let most = MAX_HOUR_FACTOR.saturating_mul(usual_hour(&hours));
         for hour in &mut hours {
             hour.sent = hour.sent.min(most);
         }
         let (mut sent, mut weekdays) = (Vec::with_capacity(length), Vec::with_capacity(length));
+        let mut whole = Vec::with_capacity(length);
         for back in 1..=length as u32 {
             let day = Span::new(until - DAY * back, until - DAY * (back - 1));
             let covered = first <= day.from && history.messages.covers(day);
-            let of_day = within(&hours, day).iter();
-            sent.push(covered.then(|| of_day.map(|hour| hour.sent).sum()));
+            let of_day = |hours| within(hours, day).iter().map(|hour| hour.sent).sum();
+            sent.push(covered.then(|| of_day(&hours)));
+            whole.push(of_day(all));
             // 1970-01-01 was a Thursday: Saturday is day 0.
             let days = day.from.0.div_euclid(86_400_000) + 5;
             weekdays.push(usize::try_from(days.rem_euclid(7)).unwrap_or(0));
@@ -176,6 +183,7 @@ impl DayCounts {
         Self {
             until,
             sent,
+            whole,
             weekdays,
             hours,
         }
@@ -261,6 +269,11 @@ impl DayCounts {
         if after.len() < NEW_DAYS.0 || self.sent[new - 1].is_none() || before.len() < OLD_DAYS.0 {
             return None;
         }
+        let whole = |range: std::ops::Range<usize>| {
+            let known = range.filter(|i| self.sent[*i].is_some());
+            let known = known.map(|i| (self.weekdays[i], self.whole[i]));
+            known.collect::<Vec<(usize, u64)>>()
+        };
         let means = weekday_means(&before);
         let scatter: f64 = before
             .iter()
@@ -296,10 +309,14 @@ impl DayCounts {
             let most = usual + MIN_DEVIATIONS_OF_NEWEST * (dispersion * usual).sqrt() + 1.0;
             sent > most.max(MAX_SHARE * expected)
         });
+        let whole_means = weekday_means(&whole(new..(new + OLD_DAYS.1).min(self.sent.len())));
+        let whole_sent = whole(0..new).iter().map(|(_, sent)| sent).sum();
+        let whole_before = after.iter().map(|(day, _)| whole_means[*day]).sum();
         let shift = LevelShift {
             from: self.until - DAY * u32::try_from(new).unwrap_or(u32::MAX),
             sent,
             expected,
+            whole: (whole_sent, whole_before),
             days: after.len(),
             usual: means,
             dispersion,

@@ -67,6 +67,16 @@ fn a_newsletter_that_goes_on_hides_no_lower_level_of_the_other_mail() {
     // The newsletter is as large as before.
     let is_half = |(_, percent): &(u32, u32)| (48..65).contains(percent);
     assert!(found.iter().all(is_half), "{found:?}");
+    // What is told is of all mail, as whoever looks it up will count it: 1,200 a week and the newsletter, and now half of the 1,200.
+    let level = LevelShift::find(&history, start() + DAY * 84);
+    let level = level.expect("a level").new_level();
+    let share = level.per_day / level.per_day_before;
+    let told = (7.0 * level.per_day, 7.0 * level.per_day_before);
+    assert!((0.77..0.84).contains(&share), "{told:?}");
+    assert!(
+        (2_200.0..2_400.0).contains(&told.0) && (2_700.0..2_900.0).contains(&told.1),
+        "{told:?}"
+    );
 }
 
 /// A stop on a Wednesday, and one on the Monday after it.
