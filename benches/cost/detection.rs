@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use hushwatch::internals::{Detector, Store, count};
 use hushwatch::model::{
     Coverage, CumulativeCounts, DAY, HOUR, History, HourCount, Learned, MINUTE, Mail, PackedWeeks,
-    Rules, Series, ServerName, Span, Status, StreamId, StreamKey, Timestamp, WEEK, WeekDigest,
+    Rules, Series, ServerName, Span, Status, StreamId, StreamKey, Timestamp, ToldBounces, WEEK,
+    WeekDigest,
 };
 
 use crate::Figure;
@@ -188,7 +189,7 @@ fn judge(
     let started = Instant::now();
     let mut detector = Detector::new(Rules::default(), 1);
     detector.keep(known);
-    black_box(detector.detect(history, &stream, &[], &[], now));
+    black_box(detector.detect(history, &stream, &[], &ToldBounces::default(), now));
     (started.elapsed(), detector.take_learned())
 }
 

@@ -66,6 +66,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     DAY, Finding, History, KnownLoss, Learned, Rules, Series, Span, StreamId, Tag, Timestamp,
+    ToldBounces,
 };
 
 /// What was learned, by the instant and whatever else it was learned from.
@@ -131,8 +132,7 @@ impl Detector {
     /// Returns the findings of every rule on one stream at the instant `at`, from what had happened strictly before it.
     ///
     /// `losses` are the times of which incidents say that mail was not delivered: they teach nothing of what is usual, and one of which a
-    /// part still arrives is no silence. `blocking`
-    /// are the recipient domains of which an open incident says that they block.
+    /// part still arrives is no silence. `told` is what open incidents say of bounces.
     /// Earlier calls never change the result. The order of the findings is that of
     /// [`crate::model::Rule::ALL`], those of its tags after those of the stream.
     pub fn detect(
@@ -140,7 +140,7 @@ impl Detector {
         history: &History,
         stream: &StreamId,
         losses: &[KnownLoss],
-        blocking: &[String],
+        told: &ToldBounces,
         at: Timestamp,
     ) -> Vec<Finding> {
         let (rules, series) = (self.rules.for_stream(stream), self.series);
@@ -156,8 +156,8 @@ impl Detector {
         let cache = &mut self.silence;
         let silence = silence_of(cache, &mut self.kept, &key, history, settings, at);
         let due = silence::training_cutoff(history, at);
-        let told = losses.iter().map(|loss| loss.lost_share);
-        let told = told.fold(0.0, f64::max);
+        let lost = losses.iter().map(|loss| loss.lost_share);
+        let lost = lost.fold(0.0, f64::max);
         let losses = delivery::known_by(losses, due);
         let inputs = (series, losses.clone());
         let delivery = self.delivery.get(stream, due, inputs, || {
@@ -168,10 +168,13 @@ impl Detector {
             drop::evaluate(history, at, rules, silence, shift.as_ref()),
         ];
         if !rules.sandbox {
-            findings.extend(delivery.evaluate(history, told, at));
+            findings.extend(delivery.evaluate(history, lost, at));
         }
         let blocks = (!rules.sandbox).then(|| domain_blocks::evaluate(history, at, rules));
-        let told = domain_blocks::told(blocking, blocks.as_ref());
+        let told = ToldBounces {
+            blocking: domain_blocks::told(&told.blocking, blocks.as_ref()),
+            excesses: told.excesses.clone(),
+        };
         findings.extend(rate::evaluate(history, at, rules, &told));
         findings.extend(events::evaluate(history, at, rules));
         findings.extend(address_check::evaluate(history, at, rules));

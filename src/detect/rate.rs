@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::detect::interval::lower_end_exceeds;
 use crate::model::{
     BounceClass, BounceEvent, BouncedMessages, ChanceBreaches, DAY, Evidence, Finding, HOUR,
-    History, MINUTE, RateEvidence, RateRule, RateUnit, Rule, Rules, Severity, Span, Timestamp,
-    Verdict,
+    History, KnownExcess, MINUTE, RateEvidence, RateRule, RateUnit, Rule, Rules, Severity, Span,
+    Timestamp, ToldBounces, Verdict,
 };
 use evidence::newest_event;
 use lasting::State;
@@ -40,25 +40,25 @@ pub(super) const HEALTHY_COMPLAINT_RATE: f64 = 0.0002;
 const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
 const MIN_USUAL_DENOMINATOR: u64 = 100;
 
-/// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`. `blocking` are the recipient domains of which `domain_blocks`
-/// tells.
+/// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`. `told` is what open incidents say of bounces.
 pub(super) fn evaluate(
     history: &History,
     at: Timestamp,
     rules: &Rules,
-    blocking: &[String],
+    told: &ToldBounces,
 ) -> Vec<Finding> {
     let finding = |rule, severity, (verdict, evidence)| {
         Finding::new(rule, verdict, severity, Evidence::Rate(evidence))
     };
-    let [bounces, spam] = [RateTest::bounces(rules), RateTest::spam(rules)];
+    let tests = [RateTest::bounces(rules), RateTest::spam(rules)];
+    let [bounces, spam] = tests.map(|test| test.knowing(&told.excesses));
     let [long, short] = RateTest::hard_bounces(rules).map(|test| {
         let is_hard = |class| class == BounceClass::Hard;
         evaluate_rule(history, at, &test, is_hard)
     });
     let bounced = evaluate_rule(history, at, &bounces, BounceClass::counts);
     let mut bounced = finding(Rule::BounceRate, Severity::Warn, bounced);
-    bounced.without_blocks = blocks::judge_without(history, at, &bounces, blocking);
+    bounced.without_blocks = blocks::judge_without(history, at, &bounces, &told.blocking);
     let complained = evaluate_rule(history, at, &spam, |class| class == BounceClass::Complaint);
     vec![
         finding(Rule::HardBounceWake, Severity::Wake, worse_of(short, long)),
@@ -78,9 +78,20 @@ pub(super) struct RateTest {
     max_age: Duration,
     /// Where the interval of the stated level must exceed the threshold: the weaker rule that must be broken, too.
     weaker: Option<RateRule>,
+    /// The excess that goes on by what an open incident tells.
+    known: Option<KnownExcess>,
 }
 
 impl RateTest {
+    /// Returns the test of a stream of which open incidents tell of these excesses.
+    fn knowing(self, excesses: &[KnownExcess]) -> Self {
+        let mut own = excesses.iter().filter(|of| of.rule == self.name);
+        Self {
+            known: own.next().copied(),
+            ..self
+        }
+    }
+
     pub(super) fn bounces(rules: &Rules) -> Self {
         Self {
             name: Rule::BounceRate,
@@ -88,6 +99,7 @@ impl RateTest {
             healthy: Some(HEALTHY_BOUNCE_RATE),
             max_age: HOUR,
             weaker: None,
+            known: None,
         }
     }
 
@@ -98,6 +110,7 @@ impl RateTest {
             healthy: Some(HEALTHY_COMPLAINT_RATE),
             max_age: rules.spam_rate.window,
             weaker: None,
+            known: None,
         }
     }
 
@@ -116,6 +129,7 @@ impl RateTest {
             },
             max_age: HOUR,
             weaker,
+            known: None,
         };
         let certain = RateRule {
             confidence: bounces.confidence.or(Some(STATED_CONFIDENCE)),
@@ -376,7 +390,9 @@ fn evaluate_counted(
     let is_within = |length: Duration| newest.is_some_and(|newest| at.since(newest) <= length);
     if lasting.state != State::Over && !is_within(USUAL_PERIOD) {
         // Nothing bounced for a week: what is sent no more shows no end.
-        let evidence = evidence::of_window(history, at, test, counting, (verdict, &window));
+        let week = || WindowCounts::counting(history, Span::before(at, USUAL_PERIOD), counting);
+        let told = test.known.map_or(window, |_| week());
+        let evidence = evidence::of_window(history, at, test, counting, (verdict, &told));
         return (verdict, evidence);
     }
     let verdict = match lasting.state {

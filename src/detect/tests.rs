@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
     BlindEvidence, BounceClass, BounceEvent, Coverage, CumulativeCounts, DAY, Evidence, HOUR,
-    HourCount, MINUTE, Rule, SampledMessage, SilenceEvidence, Span, Verdict,
+    HourCount, MINUTE, Rule, SampledMessage, SilenceEvidence, Span, ToldBounces, Verdict,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -88,7 +88,13 @@ fn mark(
 }
 
 fn evaluate(history: &History, at: Timestamp, rules: &Rules, series: usize) -> Vec<Finding> {
-    Detector::new(rules.clone(), series).detect(history, &outbound(), &[], &[], at)
+    Detector::new(rules.clone(), series).detect(
+        history,
+        &outbound(),
+        &[],
+        &ToldBounces::default(),
+        at,
+    )
 }
 
 fn find(history: &History, at: Timestamp, rules: &Rules, rule: Rule) -> Finding {
@@ -457,7 +463,7 @@ fn what_was_kept_from_earlier_judgements_changes_nothing() {
     let mut detector = Detector::new(Rules::default(), 1);
     for hour in 0..48 * 8 {
         let at = until - HOUR * (48 * 8 - hour);
-        let kept = detector.detect(&history, &outbound(), &[], &[], at);
+        let kept = detector.detect(&history, &outbound(), &[], &ToldBounces::default(), at);
         if hour % 13 == 0 {
             assert_eq!(
                 kept,
@@ -529,7 +535,15 @@ fn a_third_of_the_volume_is_learned_and_not_alarmed_for_ever() {
     let mut detector = Detector::new(Rules::default(), 1);
     let mut breaches = |from: Timestamp, hours: u32| {
         (0..hours)
-            .flat_map(|h| detector.detect(&history, &outbound(), &[], &[], from + HOUR * h))
+            .flat_map(|h| {
+                detector.detect(
+                    &history,
+                    &outbound(),
+                    &[],
+                    &ToldBounces::default(),
+                    from + HOUR * h,
+                )
+            })
             .filter(|f| f.verdict == Verdict::Breach)
             .count()
     };

@@ -159,10 +159,8 @@ impl Evaluator {
         for (stream, history) in histories {
             let incidents = self.past_losses.iter().chain(log.incidents());
             let losses = known_losses(incidents, history, stream, at);
-            let blocking = log.blocking_domains(stream);
-            let mut found = self
-                .detector
-                .detect(history, stream, &losses, &blocking, at);
+            let told = log.told_bounces(stream);
+            let mut found = self.detector.detect(history, stream, &losses, &told, at);
             for finding in &mut found {
                 add_unread(finding, log, history, at);
             }

@@ -56,7 +56,7 @@ pub use missing_streams::{MisnamedStream, MissingStreams};
 pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
 pub use packed_hours::{PackedWeeks, WEEK, WeekDigest, by_week, pack_hours, unpack_hours};
-pub use rate::{ChanceBreaches, LastingExcess, RateEvidence, RateUnit};
+pub use rate::{ChanceBreaches, KnownExcess, LastingExcess, RateEvidence, RateUnit, ToldBounces};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use same_server::SameServer;
 pub use smtp_errors::{SmtpErrorDay, SmtpErrorEvidence};

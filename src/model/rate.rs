@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BounceClass, HOUR, Span, Timestamp, UNSETTLED};
+use super::{BounceClass, HOUR, Rule, Span, Timestamp, UNSETTLED};
 
 /// A share of messages, as a rule judges it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,26 @@ pub struct LastingExcess {
     /// What it had to exceed.
     pub limit: f64,
     /// The usual rate with what is not known of it, against which it was tested.
+    pub usual_at_most: f64,
+}
+
+/// What the open incidents of a stream tell of its bounces and complaints.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToldBounces {
+    /// The recipient domains that block.
+    pub blocking: Vec<String>,
+    /// The rates that are higher than usual for days.
+    pub excesses: Vec<KnownExcess>,
+}
+
+/// A rate of which an incident tells that it is higher than usual for days.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KnownExcess {
+    /// Which rate.
+    pub rule: Rule,
+    /// Since when. What happened since then is not usual, however long it goes on.
+    pub since: Timestamp,
+    /// The usual rate before it, with what is not known of it.
     pub usual_at_most: f64,
 }
 

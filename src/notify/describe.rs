@@ -11,7 +11,7 @@ use crate::notify::delivery::{describe_delivered_again, describe_delivery_drop};
 use crate::notify::phrase::recovery_phrase;
 use crate::notify::rate::{describe_rate, has_none_since, past_window};
 use crate::notify::together::describe_silent;
-use crate::notify::unjudged::{describe_unjudged, is_unjudged};
+use crate::notify::unjudged::{describe_unjudged, is_quiet_week, is_unjudged};
 use crate::text::elide::{elide, elide_and};
 use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
 use crate::text::sanitize::{clean, mask, truncate};
@@ -350,7 +350,7 @@ pub fn describe_resolved(incident: &Incident, at: Timestamp, style: Style) -> St
         ),
         Evidence::Rate(rate) => {
             let window = past_window(rate, at, style);
-            if is_unjudged(rate) {
+            if is_unjudged(rate) || (window.is_none() && is_quiet_week(rate)) {
                 return describe_unjudged(incident, rate, window.as_deref());
             }
             let window = window.map_or_else(String::new, |window| format!(", {window}"));

@@ -10,7 +10,7 @@ use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::phrase::{group_phrase, group_recovery_phrase, recovery_phrase};
 use crate::notify::runbook::{advice, is_token};
-use crate::notify::unjudged::is_unjudged;
+use crate::notify::unjudged::{is_quiet_week, is_unjudged};
 use crate::notify::{Level, MAX_LINE, Message, headline_with_end};
 use crate::text::format::{format_duration, format_time, plural, short_range, short_time};
 
@@ -134,7 +134,7 @@ pub(crate) fn headline_phrase(first: &Transition, steps: &[&Transition]) -> Stri
 /// Returns how those of them are over that are not back to normal: `, or too little mail to judge it`; nothing where all are.
 fn otherwise_over(steps: &[&Transition]) -> &'static str {
     let is_other = |evidence: &Evidence| match evidence {
-        Evidence::Rate(rate) => is_unjudged(rate),
+        Evidence::Rate(rate) => is_unjudged(rate) || is_quiet_week(rate),
         Evidence::Drop(drop) => drop.settled.is_some(),
         _ => false,
     };

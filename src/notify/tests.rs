@@ -3,7 +3,9 @@ mod times;
 use super::alert::alert;
 use super::samples::{STYLE, chapters, course_of, courses, mute_lines, rule_chapter};
 use super::*;
-use crate::model::{DeliveredSince, Evidence, HOUR, IncidentState, Rule, Span, Step, Transition};
+use crate::model::{
+    DAY, DeliveredSince, Evidence, HOUR, IncidentState, Rule, Span, Step, Transition,
+};
 use proptest::prelude::*;
 
 fn message(lines: Vec<String>) -> Message {
@@ -336,6 +338,14 @@ fn a_rate_above_its_threshold_is_not_told_to_be_back() {
     assert_eq!(
         told(Rule::BounceRate, 3, 40, 10),
         "shop/outbound: no bounce for a day (3 of 40, 7.5%)"
+    );
+    let mut step = course_of(Rule::BounceRate).step("resolved").clone();
+    if let Evidence::Rate(rate) = &mut step.incident.evidence {
+        (rate.numerator, rate.denominator, rate.window) = (0, 11, 7 * DAY);
+    }
+    assert_eq!(
+        alert(&step, STYLE).headline(),
+        "shop/outbound: no bounce for a week (0 of 11, 0%)"
     );
     assert_eq!(
         told(Rule::HardBounceWake, 6, 780, 101),

@@ -1,6 +1,6 @@
 //! Why a rate is over that nothing shows to be back to normal.
 
-use crate::model::{Incident, RateEvidence, Rule};
+use crate::model::{DAY, Incident, RateEvidence, Rule};
 use crate::notify::phrase::recovery_phrase;
 use crate::notify::rate::rate_window;
 use crate::text::format::{approx_percent, count};
@@ -10,6 +10,11 @@ use crate::text::format::{approx_percent, count};
 pub(super) fn is_unjudged(rate: &RateEvidence) -> bool {
     let is_small = rate.denominator < rate.floor && rate.numerator > 0;
     rate.denominator == 0 || is_small || rate.rate() > rate.threshold
+}
+
+/// Whether it is of a week in which nothing happened: of little mail that says no more than that.
+pub(super) fn is_quiet_week(rate: &RateEvidence) -> bool {
+    rate.numerator == 0 && rate.window >= 7 * DAY
 }
 
 /// Returns why such a rate is over: `too little mail to judge the bounce rate now (6 of 78, 7.7%)`; `past` are the times of its
@@ -27,13 +32,17 @@ pub(super) fn describe_unjudged(
         };
         return format!("no mail {window} to judge the {name} by");
     }
-    let why = match incident.rule {
+    let happened = match incident.rule {
+        Rule::SpamRate => "complaint",
+        _ => "bounce",
+    };
+    let why = match past {
+        None if is_quiet_week(rate) => format!("no {happened} for a week"),
         _ if rate.denominator < rate.floor => {
             let when = past.unwrap_or("now");
             format!("too little mail to judge the {name} {when}")
         }
-        Rule::SpamRate => "no complaint for a day".to_owned(),
-        _ => "no bounce for a day".to_owned(),
+        _ => format!("no {happened} for a day"),
     };
     let (happened, of) = (count(rate.numerator), count(rate.denominator));
     format!(

@@ -4,13 +4,13 @@
 use crate::decide::incident_log::{IncidentKey, IncidentLog};
 use crate::decide::{Policy, transition};
 use crate::model::{
-    DAY, Evidence, Finding, Incident, IncidentState, RateEvidence, Rule, Severity, StreamId,
-    Timestamp, Verdict,
+    DAY, Evidence, Finding, Incident, IncidentState, KnownExcess, RateEvidence, Rule, Severity,
+    StreamId, Timestamp, ToldBounces, Verdict,
 };
 
 impl IncidentLog {
     /// Returns the recipient domains of which the open incident of a stream says that they block.
-    pub fn blocking_domains(&self, stream: &StreamId) -> Vec<String> {
+    pub(in crate::decide) fn blocking_domains(&self, stream: &StreamId) -> Vec<String> {
         let key = IncidentKey {
             problem: Rule::DomainBlocks,
             stream: Some(stream.clone()),
@@ -18,6 +18,16 @@ impl IncidentLog {
         };
         let open = self.open_of(&key);
         open.map_or_else(Vec::new, |incident| domains_told(&incident.evidence))
+    }
+
+    /// Returns what the open incidents of a stream tell of its bounces and complaints.
+    pub fn told_bounces(&self, stream: &StreamId) -> ToldBounces {
+        let open = self.current.values().filter(|i| i.is_open());
+        let of_stream = open.filter(|i| i.stream.as_ref() == Some(stream));
+        ToldBounces {
+            blocking: self.blocking_domains(stream),
+            excesses: of_stream.filter_map(known_excess).collect(),
+        }
     }
 
     /// Leaves what an incident of `domain_blocks` tells out of the findings of `bounce_rate`, and lets one of `bounce_rate` that told of
@@ -173,6 +183,22 @@ impl IncidentLog {
 pub(super) fn explains(ended: &Incident, rate: &RateEvidence) -> bool {
     let evidence = ended.worst.as_ref().unwrap_or(&ended.evidence);
     rate.is_explained_by(&domains_told(evidence))
+}
+
+/// Returns the excess over days of which an incident tells, or told before a window was worse.
+fn known_excess(incident: &Incident) -> Option<KnownExcess> {
+    let mut told = std::iter::once(&incident.evidence).chain(&incident.worst);
+    let lasting = told.find_map(|evidence| match evidence {
+        Evidence::Rate(rate) => rate.lasting,
+        _ => None,
+    })?;
+    Some(KnownExcess {
+        rule: incident.rule,
+        since: incident
+            .began_at
+            .unwrap_or_else(|| incident.first_opening()),
+        usual_at_most: lasting.usual_at_most,
+    })
 }
 
 fn domains_told(evidence: &Evidence) -> Vec<String> {

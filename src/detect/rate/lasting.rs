@@ -214,12 +214,15 @@ impl<'t> Scan<'t> {
     fn new(test: &'t RateTest, healthy: f64, alpha: f64, reach: Span) -> Self {
         let (threshold, from) = (test.rule.threshold, reach.from);
         let learned = reach.until.floor(DAY).since(from) / PARTS;
+        let learned = (from + learned).floor(DAY);
+        // What goes on for weeks does not become usual by that.
+        let judged_from = test.known.map_or(learned, |known| learned.min(known.since));
         Self {
             test,
             healthy: healthy.min(threshold / 2.0),
             alpha,
             from,
-            judged_from: (from + learned).floor(DAY),
+            judged_from,
             now: from,
             recipients: 0.0,
             past: Counts::NONE,
@@ -360,9 +363,9 @@ impl<'t> Scan<'t> {
 
     fn odds_here(&self) -> Odds {
         let threshold = self.test.rule.threshold;
-        let usual = self
-            .usual_at_most()
-            .clamp(MIN_USUAL * threshold, self.max_usual);
+        let known = self.test.known.filter(|known| self.now >= known.since);
+        let usual = known.map_or_else(|| self.usual_at_most(), |known| known.usual_at_most);
+        let usual = usual.clamp(MIN_USUAL * threshold, self.max_usual);
         let target = with_odds(TARGET, self.max_usual);
         Odds {
             usual,
@@ -415,13 +418,18 @@ impl<'t> Scan<'t> {
 
     fn result(&self, at: Timestamp) -> Option<Lasting> {
         let so_far = Span::new(self.most_since().floor(DAY), at);
-        let (state, window) = match (self.ending, self.over) {
-            (Some(_), _) => (State::Ongoing, so_far),
-            (None, Some(over)) if at.since(over.until) <= OVER_TOLD_FOR => (State::Over, over),
-            _ if self.sum > KEEPING_PART * self.odds.limit && self.exceeds(0.0) => {
-                (State::Suspected, so_far)
+        let may_go_on = self.sum > KEEPING_PART * self.odds.limit && self.exceeds(0.0);
+        let (state, window) = match (self.ending, self.over, self.test.known) {
+            (Some(_), _, _) => (State::Ongoing, so_far),
+            (None, Some(over), _) if at.since(over.until) <= OVER_TOLD_FOR => (State::Over, over),
+            _ if may_go_on => (State::Suspected, so_far),
+            // What an incident tells of ends by what was seen of it, and by no quiet hour.
+            (None, Some(over), Some(_)) => (State::Over, over),
+            (None, None, Some(known)) => {
+                let since = known.since.max(self.from).floor(DAY);
+                (State::Over, Span::new(since, at))
             }
-            _ => return None,
+            (None, _, None) => return None,
         };
         let is_known = self.past.recipients >= MIN_USUAL_DENOMINATOR as f64;
         Some(Lasting {

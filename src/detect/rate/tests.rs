@@ -173,7 +173,12 @@ fn burst() -> History {
 }
 
 fn hard_bounces(minute: u32) -> (Verdict, RateEvidence) {
-    let findings = evaluate(&burst(), at(minute), &Rules::default(), &[]);
+    let findings = evaluate(
+        &burst(),
+        at(minute),
+        &Rules::default(),
+        &ToldBounces::default(),
+    );
     match &findings[0].evidence {
         Evidence::Rate(rate) => (findings[0].verdict, rate.clone()),
         other => panic!("{other:?}"),
@@ -210,7 +215,12 @@ fn the_wave_is_from_its_first_bounce_to_its_last_without_those_of_any_time() {
         ..history.bounce_events[0].clone()
     };
     history.bounce_events.push(stray);
-    let findings = evaluate(&history, at(13 * 60 + 39), &Rules::default(), &[]);
+    let findings = evaluate(
+        &history,
+        at(13 * 60 + 39),
+        &Rules::default(),
+        &ToldBounces::default(),
+    );
     let Evidence::Rate(rate) = &findings[0].evidence else {
         panic!("{findings:?}")
     };
@@ -292,7 +302,7 @@ fn openings(history: &History, rules: &Rules) -> usize {
     let mut was_breach = [false; 3];
     let mut openings = 0;
     for hour in 1..=45 * 24 {
-        let findings = evaluate(history, at(60 * hour), rules, &[]);
+        let findings = evaluate(history, at(60 * hour), rules, &ToldBounces::default());
         for (was, finding) in was_breach.iter_mut().zip(&findings) {
             let is_breach = finding.verdict == Verdict::Breach;
             openings += usize::from(is_breach && !*was);
@@ -369,7 +379,11 @@ fn what_a_domain_blocks_that_is_told_of_counts_on_neither_side() {
     history.bounce_events[0].class = BounceClass::Hard;
     let without = |blocking: &[&str]| {
         let blocking: Vec<String> = blocking.iter().map(|of| (*of).to_owned()).collect();
-        let findings = evaluate(&history, at(600), &Rules::default(), &blocking);
+        let told = ToldBounces {
+            blocking,
+            ..ToldBounces::default()
+        };
+        let findings = evaluate(&history, at(600), &Rules::default(), &told);
         assert_eq!(findings[1].verdict, Verdict::Breach, "with all of them");
         let of = findings[1].without_blocks.as_deref().cloned()?;
         match of {

@@ -2,7 +2,7 @@ use super::*;
 use crate::detect::Detector;
 use crate::model::{
     Coverage, CumulativeCounts, Evidence, Finding, HOUR, MINUTE, Rule, Rules, SilenceEvidence,
-    StreamId, Timestamp, Verdict,
+    StreamId, Timestamp, ToldBounces, Verdict,
 };
 
 /// A Monday.
@@ -122,7 +122,13 @@ fn tags_take_from_the_budget_of_their_stream_alone() {
 
 fn silences(history: &History, at: Timestamp) -> Vec<Finding> {
     let mut detector = Detector::new(Rules::default(), 1);
-    let findings = detector.detect(history, &StreamId::from("outbound"), &[], &[], at);
+    let findings = detector.detect(
+        history,
+        &StreamId::from("outbound"),
+        &[],
+        &ToldBounces::default(),
+        at,
+    );
     let of = findings.into_iter();
     of.filter(|f| f.rule == Rule::SendSilence).collect()
 }

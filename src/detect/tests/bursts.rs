@@ -52,7 +52,8 @@ fn breaches(history: &History, polls: Span) -> Vec<(Rule, Timestamp)> {
     let mut found: Vec<(Rule, Timestamp)> = Vec::new();
     let mut at = polls.from.ceil(HOUR);
     while at <= polls.until {
-        for finding in &detector.detect(history, &outbound(), &[], &[], at)[..2] {
+        for finding in &detector.detect(history, &outbound(), &[], &ToldBounces::default(), at)[..2]
+        {
             let is_new = found.iter().all(|(rule, _)| *rule != finding.rule);
             if finding.verdict == Verdict::Breach && is_new {
                 found.push((finding.rule, at));

@@ -59,7 +59,7 @@ fn told_after_of(history: &History, series: usize) -> Duration {
     let mut detector = Detector::new(Rules::default(), series);
     let mut polls = (1..=60 * 24).map(|hour| last.floor(HOUR) + HOUR * hour);
     let told = polls.find(|at| {
-        let found = &detector.detect(history, &outbound(), &[], &[], *at)[0];
+        let found = &detector.detect(history, &outbound(), &[], &ToldBounces::default(), *at)[0];
         found.rule == Rule::SendSilence && found.verdict == Verdict::Breach
     });
     let told = told.expect("told within 60 days").since(last);

@@ -51,7 +51,7 @@ fn told_after(sent: &[Timestamp], series: usize) -> Option<Duration> {
     let mut detector = Detector::new(Rules::default(), series);
     let polls = (1..=30 * 24).map(|hour| last.floor(HOUR) + HOUR * hour);
     let is_told = |at: &Timestamp| {
-        let found = detector.detect(&history, &outbound(), &[], &[], *at);
+        let found = detector.detect(&history, &outbound(), &[], &ToldBounces::default(), *at);
         found[0].rule == Rule::SendSilence && found[0].verdict == Verdict::Breach
     };
     Some(polls.into_iter().find(is_told)?.since(last))

@@ -116,7 +116,13 @@ impl World {
     }
 
     fn findings(&self, detector: &mut Detector) -> Vec<Finding> {
-        let found = detector.detect(&self.history(), &outbound(), &[], &[], self.now);
+        let found = detector.detect(
+            &self.history(),
+            &outbound(),
+            &[],
+            &ToldBounces::default(),
+            self.now,
+        );
         let joint = detector.detect_together(&self.together(), self.now);
         found.into_iter().chain(joint).collect()
     }

@@ -67,7 +67,8 @@ fn ten_streams_that_stop_together_are_noticed_in_half_the_time_of_one_alone() {
         });
         let mut alone = Detector::new(Rules::default(), 1);
         let one = first_breach(stop, until, |at| {
-            alone.detect(&histories[0], &outbound(), &[], &[], at)[0].verdict == Verdict::Breach
+            alone.detect(&histories[0], &outbound(), &[], &ToldBounces::default(), at)[0].verdict
+                == Verdict::Breach
         });
         let (all, one) = (all.expect("told"), one.expect("told"));
         assert!(all * 2 <= one, "{a_day} a day: {all:?} against {one:?}");

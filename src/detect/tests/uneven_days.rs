@@ -16,7 +16,7 @@ fn false_alarms(days: u32, mean: f64, seed: u64) -> usize {
     let mut opened = 0;
     let mut at = start() + LEARNT * DAY;
     while at < last {
-        let found = detector.detect(&history, &outbound(), &[], &[], at);
+        let found = detector.detect(&history, &outbound(), &[], &ToldBounces::default(), at);
         assert_eq!(found[0].rule, Rule::SendSilence);
         match found[0].verdict {
             Verdict::Breach if !is_open => {

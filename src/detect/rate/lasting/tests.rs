@@ -2,7 +2,7 @@ use super::*;
 use crate::detect::rate::{evaluate, evaluate_rule};
 use crate::model::{
     BounceClass, Coverage, CumulativeCounts, Feedback, Finding, HourCount, MINUTE, RateEvidence,
-    Rule, Rules,
+    Rule, Rules, ToldBounces,
 };
 
 /// The days of learning before anything changes.
@@ -414,7 +414,11 @@ fn what_a_domain_blocks_that_is_told_of_is_not_added_up() {
         event.recipient = format!("{}@example.org", event.message);
     }
     let at = begin() + 825 * HOUR + MINUTE;
-    let found = evaluate(&history, at, &Rules::default(), &["example.org".to_owned()]);
+    let told = ToldBounces {
+        blocking: vec!["example.org".to_owned()],
+        ..ToldBounces::default()
+    };
+    let found = evaluate(&history, at, &Rules::default(), &told);
     let Finding {
         verdict,
         without_blocks,
