@@ -37,6 +37,8 @@ pub(crate) use crate::cycle::evaluate::commit::close_commit;
 
 /// The maximum number of instants at which a gap is evaluated; of a longer gap, every second or third of them and so on.
 const MAX_INSTANTS: usize = 1_500;
+/// The number of windows that the rules evaluate.
+const WINDOWS: usize = 8;
 /// How far back instants of the schedule are looked for; a server that nobody polled for longer is unwatched in any case.
 const UNWATCHED_AFTER: Duration = DAY;
 
@@ -376,42 +378,51 @@ async fn load_histories(
     let mut histories = BTreeMap::new();
     for stream in &poll.streams {
         let windows = evaluated_windows(rules.for_stream(stream));
-        // The usual rate is that of a week.
-        let longest = windows.into_iter().fold(7 * DAY, Duration::max);
-        let first = instants.first().copied().unwrap_or(now);
-        let range = Span::new(first - longest, now);
-        let starts = |at: &Timestamp| windows.map(|window| *at - window).into_iter().chain([*at]);
-        let cuts: Vec<Timestamp> = instants.iter().chain([&now]).flat_map(starts).collect();
+        let instants = instants.to_vec();
         let key = StreamKey::new(poll.name(), stream);
-        let history = store
-            .call(move |s| {
-                let mut history = s.history_with_tags(&key, range, &cuts)?;
-                if history.has_blocks() {
-                    // Of what is older, a part was pruned.
-                    let from = (first - BLOCKS_LOOKBACK).max(now - keep);
-                    let span = Span::new(from, range.from.max(from));
-                    history.older_blocks = s.older_blocks(&key, span)?;
-                    history.older_blocks.judged_from = Some(blocks_from);
-                }
-                // What lasts is added up over more days than any window has.
-                let older = Span::new(detect::lasting_reach(&history, first).from, range.from);
-                if !older.is_empty() {
-                    let older = s.bounces_in(&key, older)?;
-                    history.bounce_events.splice(0..0, older);
-                }
-                // What bounced before was pruned, and the hours of its mail were not: nobody knows how much of it bounced.
-                let pruned = Span::new(Timestamp::MIN, now - keep);
-                history.bounces = history.bounces.without(pruned);
-                Ok(history)
-            })
-            .await?;
-        histories.insert(stream.clone(), history);
+        let load = move |s: &mut Database| {
+            load_history(s, &key, windows, &instants, (keep, blocks_from, now))
+        };
+        histories.insert(stream.clone(), store.call(load).await?);
     }
     Ok(histories)
 }
 
+fn load_history(
+    s: &mut Database,
+    key: &StreamKey,
+    windows: [Duration; WINDOWS],
+    instants: &[Timestamp],
+    (keep, blocks_from, now): (Duration, Timestamp, Timestamp),
+) -> Result<History, store::Error> {
+    // The usual rate is that of a week.
+    let longest = windows.into_iter().fold(7 * DAY, Duration::max);
+    let first = instants.first().copied().unwrap_or(now);
+    let range = Span::new(first - longest, now);
+    let starts = |at: &Timestamp| windows.map(|window| *at - window).into_iter().chain([*at]);
+    let cuts: Vec<Timestamp> = instants.iter().chain([&now]).flat_map(starts).collect();
+    let mut history = s.history_with_tags(key, range, &cuts)?;
+    if history.has_blocks() {
+        // Of what is older, a part was pruned.
+        let from = (first - BLOCKS_LOOKBACK).max(now - keep);
+        let span = Span::new(from, range.from.max(from));
+        history.older_blocks = s.older_blocks(key, span)?;
+        history.older_blocks.judged_from = Some(blocks_from);
+    }
+    // What lasts is added up over more days than any window has.
+    let older = Span::new(detect::lasting_reach(&history, first).from, range.from);
+    if !older.is_empty() {
+        let older = s.bounces_in(key, older)?;
+        history.bounce_events.splice(0..0, older);
+    }
+    // What bounced before was pruned, and the hours of its mail were not: nobody knows how much of it bounced.
+    let pruned = Span::new(Timestamp::MIN, now - keep);
+    history.bounces = history.bounces.without(pruned);
+    Ok(history)
+}
+
 /// Returns the length of every window that a rule evaluates.
-fn evaluated_windows(rules: &Rules) -> [Duration; 8] {
+fn evaluated_windows(rules: &Rules) -> [Duration; WINDOWS] {
     [
         rules.bounce_rate.longest_window(),
         rules.spam_rate.longest_window(),

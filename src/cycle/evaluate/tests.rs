@@ -1,6 +1,9 @@
+use std::path::Path;
+
 use super::*;
 use crate::model::{
-    DropEvidence, Evidence, Finding, MINUTE, Severity, SilenceEvidence, StreamId, Verdict, Zone,
+    Bounce, DropEvidence, Evidence, Finding, MINUTE, Mail, Severity, SilenceEvidence, Status,
+    StreamId, Verdict, Zone,
 };
 use crate::notify::grouping::group_messages;
 use crate::notify::routing::NotificationState;
@@ -208,4 +211,57 @@ fn what_an_outage_of_the_api_hid_is_told_with_the_figures_of_now() {
         first(told).as_deref(),
         Some("🔴 WAKE worse shop/outbound: no mail sent for 7 h 10 min")
     );
+}
+
+fn mail(id: String, sent_at: Timestamp) -> Mail {
+    Mail {
+        id,
+        stream: StreamId::from("outbound"),
+        sent_at,
+        status: Status::Sent,
+        tag: None,
+        recipients: vec!["someone@example.com".to_owned()],
+    }
+}
+
+fn bounce(id: i64, at: Timestamp) -> Bounce {
+    Bounce {
+        id,
+        stream: StreamId::from("outbound"),
+        message: None,
+        kind: "HardBounce".to_owned(),
+        at,
+        recipient: format!("gone{id}@example.com"),
+        tag: None,
+        description: String::new(),
+    }
+}
+
+/// The hours of the mail are kept for longer than its bounces: without them it would look as if none had bounced.
+#[test]
+fn mail_whose_bounces_were_pruned_is_not_taken_for_mail_without_bounces() {
+    let mut store = Database::open_sqlite(Path::new(":memory:")).expect("opened");
+    let (key, now, keep) = (
+        StreamKey::new(&"shop".into(), &"outbound".into()),
+        at(9, 0),
+        14 * DAY,
+    );
+    let all = Span::new(now - 30 * DAY, now);
+    let every = |n: u32| all.from + 6 * HOUR * n;
+    let mails: Vec<Mail> = (0..120).map(|n| mail(format!("m{n}"), every(n))).collect();
+    let bounces: Vec<Bounce> = (0..30)
+        .map(|day| bounce(i64::from(day), every(4 * day)))
+        .collect();
+    store.save_messages(&key, &mails, Some(all)).expect("saved");
+    store
+        .save_bounces(&key, &bounces, Some(all))
+        .expect("saved");
+    store.prune(now - keep, now - 400 * DAY).expect("pruned");
+    let windows = evaluated_windows(&Rules::default());
+    let history = load_history(&mut store, &key, windows, &[], (keep, now, now)).expect("loaded");
+    let lasting = detect::lasting_reach(&history, now);
+    let seen: Vec<Span> = history.seen(lasting);
+    assert_eq!(seen, [Span::new(now - keep, now)]);
+    assert_eq!(history.bounce_events.len(), 14);
+    assert!(history.hours[0].start < now - 29 * DAY);
 }

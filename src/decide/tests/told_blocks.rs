@@ -1,7 +1,7 @@
 //! What a recipient domain blocks is told by `domain_blocks` or by `bounce_rate`, not by both.
 
 use super::*;
-use crate::model::{BlockingDomain, DomainBlocksEvidence};
+use crate::model::{BlockingDomain, DomainBlocksEvidence, LastingExcess};
 use Verdict::{Breach, Within};
 
 fn blocks(domains: &[&str], verdict: Verdict, hour: u32) -> Finding {
@@ -231,4 +231,90 @@ fn a_rate_is_over_once_so_much_mail_without_a_bounce_was_sent_that_it_would_have
         }
     }
     assert_eq!(ended, [6]);
+}
+
+/// The same as of days, of which the newest bounce was in this hour.
+fn lasting(mut finding: Finding, newest: u32) -> Finding {
+    if let Evidence::Rate(rate) = &mut finding.evidence {
+        rate.window = 8 * DAY;
+        rate.newest_at = Some(at(newest));
+        rate.lasting = Some(LastingExcess {
+            evidence: 6.0,
+            limit: 5.0,
+            usual_at_most: 0.004,
+        });
+    }
+    finding
+}
+
+#[test]
+fn an_excess_that_goes_on_after_the_end_of_a_block_is_told() {
+    let org = ["example.org"];
+    for (newest, told) in [(25, "bounce_rate opened"), (26, "bounce_rate opened!")] {
+        let mut scene = Scene::new(false);
+        let first = vec![bounces(&org, Breach, Some(Within)), blocks(&org, Breach, 0)];
+        scene.at(at(0), first);
+        let ended = scene.at(at(1), vec![blocks(&[], Within, 1)]);
+        assert_eq!(ended, ["domain_blocks resolved!"]);
+        let excess = lasting(bounces(&org, Breach, None), newest);
+        assert_eq!(scene.at(at(27), vec![excess]), [told]);
+    }
+}
+
+#[test]
+fn an_excess_that_goes_on_after_the_end_of_a_silence_is_told() {
+    for (newest, told) in [(26, "bounce_rate opened"), (27, "bounce_rate opened!")] {
+        let mut scene = Scene::new(false);
+        scene.at(at(0), vec![proof(None, Breach)]);
+        scene.at(at(1), vec![proof(Some(at(1)), Within)]);
+        let ended = scene.at(at(2), vec![proof(Some(at(1)), Within)]);
+        assert_eq!(ended, ["delivery_silence resolved!"]);
+        let excess = lasting(finding(Rule::BounceRate, Breach), newest);
+        assert_eq!(scene.at(at(28), vec![excess]), [told]);
+    }
+}
+
+/// What was added up over days stands longer than its bounces go on.
+#[test]
+fn bounces_older_than_a_day_are_reminded_of_by_nobody() {
+    let mut scene = Scene::new(false);
+    let excess = |newest, verdict| vec![lasting(bounces(&[], verdict, None), newest)];
+    assert_eq!(scene.at(at(0), excess(0, Breach)), ["bounce_rate opened!"]);
+    assert_eq!(
+        scene.at(at(24), excess(24, Breach)),
+        ["bounce_rate reminded!"]
+    );
+    assert_eq!(
+        scene.at(at(48), excess(24, Verdict::Unresolved)),
+        ["bounce_rate reminded!"]
+    );
+    assert_eq!(
+        scene.at(at(72), excess(24, Verdict::Unresolved)),
+        ["bounce_rate reminded"]
+    );
+    assert_eq!(scene.at(at(73), excess(73, Breach)), NOTHING);
+    assert_eq!(
+        scene.at(at(96), excess(96, Breach)),
+        ["bounce_rate reminded!"]
+    );
+}
+
+#[test]
+fn bounces_older_than_a_day_are_not_told_when_what_hid_them_ends() {
+    for (newest, told) in [(3, true), (2, false)] {
+        let mut scene = Scene::new(false);
+        let both = |hard| {
+            let excess = lasting(bounces(&[], Breach, None), newest);
+            vec![finding(Rule::HardBounceWake, hard), excess]
+        };
+        scene.at(at(0), both(Breach));
+        scene.at(at(25), both(Within));
+        let hidden = lasting(bounces(&[], Verdict::Unresolved, None), newest);
+        let ended = scene.at(at(27), vec![finding(Rule::HardBounceWake, Within), hidden]);
+        assert_eq!(
+            ended.contains(&"bounce_rate reminded!".to_owned()),
+            told,
+            "{ended:?}"
+        );
+    }
 }
