@@ -453,11 +453,12 @@ fn last_span(incident: &Incident) -> Span {
     }
 }
 
-/// Returns the span from when the first problem began to when the last one ended; `None` of no incident.
+/// Returns the span from when the first problem began to when the last one ended, of those that are over the last time that each came;
+/// `None` of no incident.
 pub(crate) fn joint_problem_span<'i>(
     incidents: impl Iterator<Item = &'i Incident>,
 ) -> Option<Span> {
-    let spans = incidents.map(whole_span);
+    let spans = incidents.map(problem_span);
     spans.reduce(|a, b| Span::new(a.from.min(b.from), a.until.max(b.until)))
 }
 

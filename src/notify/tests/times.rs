@@ -4,7 +4,7 @@ use super::*;
 use crate::model::{DAY, Incident, MINUTE, Timestamp};
 use crate::notify::catch_up::catch_up;
 use crate::notify::grouped::grouped_messages;
-use crate::notify::live::live_message;
+use crate::notify::live::{live_group, live_message};
 use crate::notify::mute_ended::mute_ended_messages;
 use crate::notify::samples::march;
 
@@ -119,6 +119,54 @@ fn what_returned_says_since_when_it_is_and_that_it_returned() {
         "{text}"
     );
     assert!(text.contains(said), "{text}");
+}
+
+/// Between its waves there was no trouble.
+#[test]
+fn the_end_of_several_counts_no_pause_as_trouble() {
+    let returned = |server: &str| {
+        let mut incident = course_of(Rule::BounceRate)
+            .step("returned")
+            .incident
+            .clone();
+        incident.server = server.into();
+        incident.first_opened_at = Some(march(3, 10, 0));
+        incident.opened_at = march(6, 14, 0);
+        incident
+    };
+    let over = |server: &str| Incident {
+        problem: Some(Span::new(march(6, 14, 0), march(6, 16, 0))),
+        recovered_at: Some(march(6, 16, 0)),
+        state: IncidentState::Resolved {
+            at: march(6, 16, 0),
+            unwatched: false,
+            disabled: false,
+        },
+        ..returned(server)
+    };
+    let all = [over("blog"), over("shop")];
+    let incidents: Vec<&Incident> = all.iter().collect();
+    let live = live_group(&incidents, march(6, 16, 0), STYLE);
+    let headline = "2 streams: bounce rate is back to normal, after 2 h";
+    assert_eq!(live.headline(), headline);
+    let step = |incident: &Incident| Transition {
+        at: march(6, 16, 0),
+        incident: incident.clone(),
+        step: match incident.is_open() {
+            true => Step::Opened,
+            false => Step::Resolved,
+        },
+        notified: true,
+    };
+    let footer = |incidents: [Incident; 2]| {
+        let steps = incidents.each_ref().map(step);
+        let steps: Vec<&Transition> = steps.iter().collect();
+        grouped_messages(&steps, STYLE)[0].footer().to_owned()
+    };
+    let ended = footer(all);
+    assert!(ended.contains(" · 14:00–16:00 · "), "{ended}");
+    let open = footer([returned("blog"), returned("shop")]);
+    assert!(open.contains(" · since Tue 3 Mar 10:00 · "), "{open}");
 }
 
 /// The first gap of a stop may be over while it stands: some mail came, and stopped again.
