@@ -6,6 +6,7 @@ mod commit;
 mod dns;
 mod found_late;
 mod learned;
+mod unwatched;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,9 +18,9 @@ use crate::cycle::evaluate::canary::evaluate_canary;
 use crate::cycle::evaluate::commit::{build_commit, load_notified};
 use crate::cycle::evaluate::dns::evaluate_dns;
 use crate::cycle::evaluate::found_late::{evaluate_found_late, instants_of_found};
+use crate::cycle::evaluate::unwatched::{close_unwatched, unwatched_servers};
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::stats::budget_series;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, PollHealth};
@@ -39,8 +40,6 @@ pub(crate) use crate::cycle::evaluate::commit::close_commit;
 const MAX_INSTANTS: usize = 1_500;
 /// The number of windows that the rules evaluate.
 const WINDOWS: usize = 8;
-/// How far back instants of the schedule are looked for; a server that nobody polled for longer is unwatched in any case.
-const UNWATCHED_AFTER: Duration = DAY;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerEvaluation {
@@ -291,66 +290,6 @@ async fn evaluate_polled_server(
         seen_until,
         unseen,
         mute_end,
-    })
-}
-
-/// Returns the servers with open or muted incidents that nobody watches.
-async fn unwatched_servers(
-    context: &Context,
-    polls: &[PollOutcome],
-    now: Timestamp,
-) -> Result<Vec<ServerName>, store::Error> {
-    let watched = watched_servers(&context.config, &context.store).await?;
-    let idle = unwatched_before(context, polls, now);
-    let mut unwatched = context
-        .store
-        .call(move |s| s.unwatched_servers(idle))
-        .await?;
-    unwatched.retain(|name| watched.iter().all(|server| server.name != *name));
-    Ok(unwatched)
-}
-
-/// Returns the instant since when whoever watches a server has polled it. Another process, with another configuration, may watch a server
-/// that is not configured here: two of its polls were due since then, as of any other. Where nothing could be read, or not the list of the
-/// account, as when a variable was lost, nobody knows who is gone: a day then.
-fn unwatched_before(context: &Context, polls: &[PollOutcome], now: Timestamp) -> Timestamp {
-    let config = &context.config;
-    let until = now - config.postmark.longest_poll();
-    let earliest = until - UNWATCHED_AFTER;
-    let is_read = |poll: &PollOutcome| matches!(poll.health, PollHealth::Complete);
-    let is_listed = polls
-        .iter()
-        .all(|poll| !poll.name().is_account() || is_read(poll));
-    if !is_listed || !polls.iter().any(is_read) {
-        return earliest;
-    }
-    match config.schedule.instants(earliest, until)[..] {
-        [.., second_last, _] => second_last,
-        _ => earliest,
-    }
-}
-
-/// Resolves what is open on a server that is not watched any more, and returns that with what a mute had held back.
-async fn close_unwatched(
-    context: &Context,
-    name: ServerName,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<ServerEvaluation, store::Error> {
-    let server = name.clone();
-    let load = move |s: &mut Database| s.latest_incidents(&server);
-    let incidents = context.store.call(load).await?;
-    let mut log = IncidentLog::new(name.clone(), incidents);
-    let transitions = log.close_all(policy, now);
-    let mute_end = log.end_mutes(policy, now);
-    Ok(ServerEvaluation {
-        name: name.to_string(),
-        incidents: log.incidents().cloned().collect(),
-        transitions,
-        route: context.route(None),
-        seen_until: now,
-        mute_end,
-        ..ServerEvaluation::default()
     })
 }
 

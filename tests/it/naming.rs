@@ -13,6 +13,13 @@ fn name_in_file(world: &mut World, name: &str) {
     world.env("SHOP_TOKEN", &world.shop.token());
 }
 
+/// The file of a process that watches another server than `shop`.
+fn name_alpha_in_file(world: &mut World) {
+    let file = "[[server]]\nname = \"alpha\"\ntoken_env = \"ALPHA\"\n";
+    std::fs::write(world.folder.path().join("monitor.toml"), file).expect("written");
+    world.env("ALPHA", &world.postmark.server("alpha").token());
+}
+
 /// A wave of bounces that is reported at 12:00, and lasts.
 fn wave(world: &mut World) {
     let wave = Span::new(at("2026-03-03T10:00:00Z"), at("2026-03-06T00:00:00Z"));
@@ -80,9 +87,7 @@ fn what_is_open_on_a_server_that_left_the_file_ends_once_nobody_polled_it_twice(
     world.env("POSTMARK_ACCOUNT_TOKEN", "");
     name_in_file(&mut world, "shop");
     wave(&mut world);
-    let other = "[[server]]\nname = \"alpha\"\ntoken_env = \"ALPHA\"\n";
-    std::fs::write(world.folder.path().join("monitor.toml"), other).expect("written");
-    world.env("ALPHA", &world.postmark.server("alpha").token());
+    name_alpha_in_file(&mut world);
     // Another process may poll it.
     world.hours("2026-03-03T17:00:00Z", "2026-03-03T18:00:00Z");
     assert_eq!(world.alerts(), [""; 0]);
@@ -103,9 +108,41 @@ fn what_is_open_on_a_server_that_left_the_file_ends_once_nobody_polled_it_twice(
     assert_eq!(world.alerts(), [""; 0], "once");
 }
 
+/// Two processes with a configuration each share the database: what the other one watches stays open, whatever its schedule is, and
+/// though both slept.
+fn what_another_process_watches_stays_open(process: Process) {
+    let mut world = world(process, "");
+    world.env("POSTMARK_ACCOUNT_TOKEN", "");
+    name_in_file(&mut world, "shop");
+    wave(&mut world);
+    name_alpha_in_file(&mut world);
+    world.env("HUSHWATCH_SCHEDULE", "0 */5 * * * *");
+    for minutes in ["05", "20", "35", "50", "55"] {
+        let other = world.cycle(at(&format!("2026-03-03T16:{minutes}:00Z")));
+        assert_eq!(other.steps(), [""; 0], "{minutes}: {}", other.report);
+    }
+    world.env("HUSHWATCH_SCHEDULE", "0 0 * * * *");
+    let own = |world: &mut World, now: &str| {
+        name_in_file(world, "shop");
+        world.cycle(at(now))
+    };
+    own(&mut world, "2026-03-03T17:00:00Z");
+    name_alpha_in_file(&mut world);
+    world.cycle(at("2026-03-03T17:01:00Z"));
+    // The host slept.
+    let other = world.cycle(at("2026-03-03T21:00:00Z"));
+    assert_eq!(other.steps(), [""; 0], "{}", other.report);
+    let cycle = own(&mut world, "2026-03-03T21:01:00Z");
+    assert_eq!(cycle.steps(), [""; 0], "{}", cycle.report);
+    let open = &cycle.report["open_incidents"];
+    assert_eq!(open[0]["server"], "shop", "{open}");
+    assert_eq!(world.alerts(), [""; 0]);
+}
+
 both! {
     a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents
     a_server_that_the_file_begins_to_call_otherwise_is_noted
     a_server_of_the_file_is_watched_on_whatever_the_account_calls_it
     what_is_open_on_a_server_that_left_the_file_ends_once_nobody_polled_it_twice
+    what_another_process_watches_stays_open
 }
