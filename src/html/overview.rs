@@ -6,10 +6,10 @@ use crate::html::incident::incident_list;
 use crate::html::layout::{badge, document, server_address, slug};
 use crate::html::server::server_article;
 use crate::html::{Health, Medium, OverviewView, ServerRow};
-use crate::model::{Mute, Timestamp};
+use crate::model::{Mute, Span, Timestamp};
 use crate::notify::describe::{SWITCHED_OFF, describe_missing_streams, describe_same_server};
 use crate::notify::mute::mute_line;
-use crate::text::format::{count, format_duration, format_time, format_time_or_never, plural};
+use crate::text::format::{count, format_length, format_time, format_time_or_never, plural};
 use crate::text::sanitize::clean;
 use crate::text::sparkline::sparkline;
 
@@ -159,7 +159,7 @@ fn facts(view: &OverviewView) -> Markup {
         format!(
             "{} ({} ago)",
             format_time(at, zone),
-            format_duration(view.at.since(at))
+            format_length(Span::new(at, view.at))
         )
     };
     let delivery = &view.delivery;

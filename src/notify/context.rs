@@ -16,7 +16,8 @@ use crate::notify::rate::{rate_context, rate_counts};
 use crate::notify::together::describe_together;
 use crate::text::elide::elide;
 use crate::text::format::{
-    approx, approx_percent, count, format_duration, plural, short_range, short_time, was_or_were,
+    approx, approx_percent, count, format_duration, format_length, length_in_minutes, plural,
+    short_range, short_time, was_or_were,
 };
 use crate::text::sanitize::clean;
 
@@ -223,7 +224,7 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         worst_phrase(incident).map_or_else(String::new, |phrase| format!("; {phrase}"));
     let line = match worst(incident) {
         Evidence::Silence(silence) if was_low(incident) => {
-            let stopped = format_duration(silence.gap.length());
+            let stopped = format_length(silence.gap);
             let stop = short_range(silence.gap, at, style.zone);
             format!("It was low for {lasted} ({range}); nothing was sent for {stopped} ({stop}).")
         }
@@ -389,9 +390,10 @@ pub(crate) fn whole_span(incident: &Incident) -> Span {
 /// in time that could not be read.
 pub(crate) fn lasted(incident: &Incident, span: Span) -> String {
     match incident.unread {
-        None => format_duration(span.length()),
+        None => format_length(span),
         Some(unread) => {
-            let read = span.length() - span.intersect(unread).length();
+            let unread = length_in_minutes(span.intersect(unread));
+            let read = length_in_minutes(span).saturating_sub(unread);
             format!("at least {}", format_duration(read))
         }
     }

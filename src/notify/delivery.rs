@@ -6,7 +6,7 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_at, list_types};
 use crate::text::format::{
-    approx_percent, count, format_duration, plural, short_range, short_time, was_or_were,
+    approx_percent, count, format_length, plural, short_range, short_time, was_or_were,
 };
 
 /// Returns `74 of 123 sampled messages were delivered (60%), usually 99%`.
@@ -97,7 +97,7 @@ pub(super) fn delivery_context(delivery: &DeliveryEvidence, at: Timestamp, style
     let oldest = delivery.since.map_or_else(String::new, |sent| {
         format!(
             "; the oldest was sent {} ago ({})",
-            format_duration(at.since(sent)),
+            format_length(Span::new(sent, at)),
             short_time(sent, at, style.zone)
         )
     });

@@ -13,7 +13,7 @@ use crate::notify::rate::{describe_rate, has_none_since, past_window};
 use crate::notify::together::describe_silent;
 use crate::notify::unjudged::{describe_unjudged, is_quiet_week, is_unjudged};
 use crate::text::elide::{elide, elide_and};
-use crate::text::format::{approx, approx_percent, count, format_duration, plural, short_time};
+use crate::text::format::{approx, approx_percent, count, format_length, plural, short_time};
 use crate::text::sanitize::{clean, mask, truncate};
 
 /// The maximum number of characters of a suppression's reason that are shown.
@@ -97,7 +97,7 @@ pub fn describe_open_at(incident: &Incident, at: Timestamp, style: Style) -> Str
             format!("{problem}; back to normal since {since}, to be confirmed")
         }
         (_, Evidence::Silence(silence)) if silence.is_over_by(incident.judged_at) => {
-            let stopped = format_duration(silence.gap.length());
+            let stopped = format_length(silence.gap);
             format!("mail is sent again after {stopped} without any, still below normal")
         }
         (_, Evidence::Drop(drop)) if drop.window.until < incident.judged_at => {
@@ -117,7 +117,7 @@ pub(super) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident, rate, at, style),
         Evidence::Silence(silence) => {
-            let stopped = format_duration(silence.gap.length());
+            let stopped = format_length(silence.gap);
             match silence.streams.len() {
                 0 => format!("no mail sent for {stopped}"),
                 streams => format!("no mail sent for {stopped} on any of {streams} streams"),
@@ -134,7 +134,7 @@ pub(super) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
         Evidence::Drop(drop) => format!(
             "{} sent in {}, about {} would be normal",
             plural(drop.sent, "message"),
-            format_duration(drop.window.length()),
+            format_length(drop.window),
             approx(drop.expected)
         ),
         Evidence::Delivery(delivery) if delivery.queued == delivery.unproven => {

@@ -11,8 +11,8 @@ use crate::notify::describe::{list_types, other_server};
 use crate::notify::link::message_line;
 use crate::notify::rate::{list_classes, rate_denominator};
 use crate::text::format::{
-    approx, count, format_duration, format_range, format_time, format_time_or_never, percent,
-    plural,
+    approx, count, format_duration, format_length, format_range, format_time, format_time_or_never,
+    percent, plural,
 };
 use crate::text::sanitize::clean;
 
@@ -170,7 +170,7 @@ fn silence_lines(silence: &SilenceEvidence, style: Style) -> Vec<String> {
         ),
         format!(
             "No mail for {} ({}); expected messages in that time: {}",
-            format_duration(silence.gap.length()),
+            format_length(silence.gap),
             format_range(silence.gap, style.zone),
             approx(silence.expected)
         ),
@@ -214,7 +214,7 @@ fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
         format!(
             "{} in {} ({}); expected {} ({} of it was sent)",
             plural(drop.sent, "message"),
-            format_duration(drop.window.length()),
+            format_length(drop.window),
             format_range(drop.window, style.zone),
             approx(drop.expected),
             percent(drop.sent as f64 / drop.expected.max(1.0))

@@ -13,7 +13,7 @@ use crate::notify::grouped::{by_reason, group_advice, headline_phrase, name_line
 use crate::notify::location::location;
 use crate::notify::runbook::next_step;
 use crate::notify::{Level, Message, headline_with_end};
-use crate::text::format::{format_duration, format_time, plural, short_time};
+use crate::text::format::{format_length, format_time, plural, short_time};
 
 /// The maximum number of steps that a course names; of a longer one the first and the last.
 const MAX_STEPS: usize = 8;
@@ -77,7 +77,7 @@ fn lasted<'i>(incidents: impl Iterator<Item = &'i Incident> + Clone) -> String {
     let is_seen = incidents.clone().all(|incident| incident.unread.is_none());
     let span = joint_problem_span(incidents).filter(|span| is_seen && span.length() >= MINUTE);
     span.map_or_else(String::new, |span| {
-        format!(", after {}", format_duration(span.length()))
+        format!(", after {}", format_length(span))
     })
 }
 

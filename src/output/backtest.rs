@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::model::{Incident, Rule, Timestamp};
+use crate::model::{Incident, Rule, Span, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::describe::describe;
 use crate::notify::location::location;
-use crate::text::format::{approx, count, format_duration, format_time, plural};
+use crate::text::format::{approx, count, format_duration, format_length, format_time, plural};
 use crate::text::sanitize::clean_lines;
 
 /// The maximum number of incidents that are listed one by one.
@@ -116,7 +116,10 @@ fn incidents(out: &mut String, summary: &BacktestSummary, style: Style) {
     let _ = writeln!(out, "Incidents that would have opened");
     for replayed in summary.incidents.iter().take(MAX_LISTED) {
         let ended = match replayed.ended {
-            Some(at) => format!("resolved after {}", format_duration(at.since(replayed.at))),
+            Some(at) => format!(
+                "resolved after {}",
+                format_length(Span::new(replayed.at, at))
+            ),
             None => "still open at the end".to_owned(),
         };
         let recorded_only = if replayed.notified {

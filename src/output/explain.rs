@@ -23,7 +23,7 @@ use crate::notify::runbook::{advice, commands};
 use crate::output::json::evidence::{evidence_json, span_json};
 use crate::output::json::{IncidentView, MuteView, TransitionView};
 use crate::text::elide::{elide, elide_middle};
-use crate::text::format::{format_date_time, format_duration, format_range, format_time, plural};
+use crate::text::format::{format_date_time, format_length, format_range, format_time, plural};
 use crate::text::sanitize::{clean, mask, truncate};
 
 pub use crate::notify::runbook::resolves_when;
@@ -177,7 +177,7 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
             None => format!(
                 "resolved {} after {}",
                 format_time(at, style.zone),
-                format_duration(at.since(incident.first_opening()))
+                format_length(Span::new(incident.first_opening(), at))
             ),
         },
     };

@@ -6,7 +6,7 @@ use crate::notify::context::{self, unread_phrase, worst};
 use crate::notify::describe::{describe, describe_open_at};
 use crate::notify::location::location;
 use crate::output::json::ListedIncident;
-use crate::text::format::{format_duration, format_exact, plural, short_range};
+use crate::text::format::{format_exact, format_length, plural, short_range};
 use crate::text::sanitize::clean;
 use crate::text::table::Table;
 
@@ -47,7 +47,7 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
             (lasted, describe(&at_worst, style))
         }
         None => {
-            let lasts = format_duration(now.since(incident.first_opening()));
+            let lasts = format_length(Span::new(incident.first_opening(), now));
             (
                 format!("{lasts}, open"),
                 describe_open_at(incident, now, style),

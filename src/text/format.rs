@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike};
 
-use crate::model::{Span, Timestamp, Zone};
+use crate::model::{MINUTE, Span, Timestamp, Zone};
 
 /// Returns a share as a percentage with as many digits as it needs: `9%`, `0.12%`, `0.001%`.
 pub fn percent(share: f64) -> String {
@@ -93,6 +93,19 @@ pub fn format_duration(length: Duration) -> String {
         (0, 0, minutes) => format!("{minutes} min"),
         (0, hours, minutes) => two(hours, "h", minutes, "min"),
         (days, hours, _) => two(days, "d", hours, "h"),
+    }
+}
+
+/// Returns the length of a span as its two ends read, each to the minute: `1 h 19 min` from 10:31:50 to 11:50:10.
+pub fn format_length(of: Span) -> String {
+    format_duration(length_in_minutes(of))
+}
+
+/// Returns the length of a span between its two ends, each without its seconds; of less than a minute the exact one.
+pub fn length_in_minutes(of: Span) -> Duration {
+    match of.length() {
+        seconds if seconds < MINUTE => seconds,
+        _ => of.until.floor(MINUTE).since(of.from.floor(MINUTE)),
     }
 }
 
@@ -214,6 +227,26 @@ mod tests {
         assert_eq!(range(2, 1), "09:00–10:00");
         assert_eq!(range(26, 25), "Tue 3 Mar 09:00–10:00");
         assert_eq!(range(26, 1), "Tue 3 Mar 09:00 – Wed 4 Mar 10:00");
+    }
+
+    #[test]
+    fn a_length_agrees_with_the_ends_beside_it() {
+        let at = |hour: i64, minute: i64, second: i64| {
+            Timestamp::from_secs(1_772_582_400 + hour * 3600 + minute * 60 + second)
+        };
+        let read = |from, until| {
+            let span = Span::new(from, until);
+            let range = short_range(span, until, Zone::UTC);
+            format!("{} ({range})", format_length(span))
+        };
+        for (from, until, text) in [
+            (at(10, 31, 50), at(11, 50, 10), "1 h 19 min (10:31–11:50)"),
+            (at(10, 31, 0), at(11, 50, 59), "1 h 19 min (10:31–11:50)"),
+            (at(10, 31, 59), at(10, 33, 0), "2 min (10:31–10:33)"),
+            (at(10, 31, 30), at(10, 32, 10), "40 s (10:31–10:32)"),
+        ] {
+            assert_eq!(read(from, until), text);
+        }
     }
 
     #[test]
