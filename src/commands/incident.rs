@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::clock;
 use crate::commands::cli::{PersonArgs, PresentArgs};
 use crate::commands::explain::no_such_incident;
 use crate::commands::open::{cycle_error, open_to_change, options_at};
@@ -12,7 +13,7 @@ use crate::config::Config;
 use crate::cycle::Context;
 use crate::cycle::answers::acknowledge_incident;
 use crate::cycle::incidents::{close_incident, judge_incident};
-use crate::model::{Evidence, Feedback, Incident, Judgement, Rule};
+use crate::model::{Evidence, Feedback, Incident, Judgement, Rule, Timestamp};
 use crate::notify::answered::person;
 use crate::notify::closed::reopening;
 use crate::notify::describe::other_server;
@@ -62,7 +63,8 @@ pub(super) async fn incident(config: Config, args: IncidentArgs) -> CommandResul
     let judged = judge_incident(&context, &id, judgement, &args.person.by, options).await;
     match judged.map_err(cycle_error)? {
         Some((incident, feedback)) if args.present.json => {
-            let mut summary = json!(IncidentView::new(&incident, context.style()));
+            let view = IncidentView::new(&incident, instant(&args), context.style());
+            let mut summary = json!(view);
             summary["verdict"] = json!(feedback.judgement.name());
             summary["verdict_by"] = json!(feedback.by);
             summary["verdict_at"] = json!(feedback.at.to_string());
@@ -77,8 +79,9 @@ async fn close(context: &Context, id: &str, args: &IncidentArgs) -> CommandResul
     let options = options_at(args.present.now);
     let closed = close_incident(context, id, &args.person.by, options).await;
     if let Some(closed) = closed.map_err(cycle_error)? {
+        let view = IncidentView::new(&closed, instant(args), context.style());
         return print(&match args.present.json {
-            true => json_line(&json!({ "closed": IncidentView::new(&closed, context.style()) })),
+            true => json_line(&json!({ "closed": view })),
             false => closed_text(&closed),
         });
     }
@@ -89,7 +92,7 @@ async fn acknowledge(context: &Context, id: &str, args: &IncidentArgs) -> Comman
     let options = options_at(args.present.now);
     let acknowledged = acknowledge_incident(context, id, &args.person.by, options).await;
     if let Some(incident) = acknowledged.map_err(cycle_error)? {
-        let view = IncidentView::new(&incident, context.style());
+        let view = IncidentView::new(&incident, instant(args), context.style());
         return print(&match args.present.json {
             true => json_line(&json!({ "acknowledged": view })),
             false => acknowledged_text(&incident),
@@ -113,6 +116,11 @@ async fn not_open(
         }
         None => no_such_incident(context, &args.incident).await,
     }
+}
+
+/// Returns the instant at which the answer is read.
+fn instant(args: &IncidentArgs) -> Timestamp {
+    args.present.now.unwrap_or_else(clock::now)
 }
 
 fn acknowledged_text(incident: &Incident) -> String {

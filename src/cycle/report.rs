@@ -129,7 +129,7 @@ pub(crate) async fn check(
         open.extend(incidents);
     }
     let transition = |(t, text): &(Transition, String)| json!(TransitionView::new(t, text));
-    let incident = |incident| json!(IncidentView::new(incident, context.style()));
+    let incident = |incident| json!(IncidentView::new(incident, now, context.style()));
     let mute = |mute| json!(MuteView::new(mute));
     Ok(CheckReport {
         at: now.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{Acknowledgement, Evidence, Incident, Mute, Step, Timestamp, Transition};
 use crate::notify::Message;
 use crate::notify::alert::Style;
-use crate::notify::describe::describe_open;
+use crate::notify::describe::describe_open_at;
 use crate::notify::live::{live_group, live_message};
 use crate::notify::location::location;
 use crate::text::elide::elide;
@@ -79,7 +79,7 @@ pub fn acknowledgement_text(incident: &Incident, by: &Acknowledgement, style: St
     format!(
         "👀 ACKNOWLEDGED {}: {}\nBy {}, {}.",
         location(incident),
-        describe_open(incident, style),
+        describe_open_at(incident, by.at, style),
         person(&by.by),
         format_time(by.at, style.zone)
     )

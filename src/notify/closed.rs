@@ -5,8 +5,8 @@ use crate::model::{
     DAY, Evidence, Incident, IncidentState, Judgement, Rule, STAYS_CLOSED, Severity, Timestamp,
 };
 use crate::notify::alert::Style;
-use crate::notify::context::{since_when, worst, worst_phrase};
-use crate::notify::describe::{describe, other_server};
+use crate::notify::context::{since_when, worst_phrase};
+use crate::notify::describe::{describe_worst, other_server};
 use crate::notify::phrase::problem_name;
 use crate::text::format::{format_duration, length_in_minutes, short_time};
 use crate::text::sanitize::clean;
@@ -53,13 +53,7 @@ pub(super) fn closed_lines(incident: &Incident, at: Timestamp, style: Style) -> 
         )];
     }
     let since = since_when(incident, |instant| short_time(instant, at, style.zone));
-    let how = worst_phrase(incident).unwrap_or_else(|| {
-        let at_worst = Incident {
-            evidence: worst(incident).clone(),
-            ..incident.clone()
-        };
-        describe(&at_worst, style)
-    });
+    let how = worst_phrase(incident).unwrap_or_else(|| describe_worst(incident, at, style));
     let follows = match &incident.evidence {
         Evidence::DnsDrift(_) if incident.closed_as != Some(Judgement::Real) => {
             "What the DNS says now counts as good from now on.".to_owned()

@@ -7,6 +7,7 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_headline;
+use crate::notify::context::worst;
 use crate::notify::delivery::{describe_delivered_again, describe_delivery_drop};
 use crate::notify::phrase::recovery_phrase;
 use crate::notify::rate::{describe_rate, has_none_since, past_window};
@@ -68,17 +69,12 @@ pub fn describe_missing_streams(of: &MissingStreams) -> String {
     )
 }
 
-/// Returns what is wrong, as it was last seen, and what has changed since.
-pub fn describe_open(incident: &Incident, style: Style) -> String {
-    describe_open_at(incident, incident.judged_at, style)
-}
-
-/// Returns the same for whoever reads it at an instant that is not known: of a rate with the times of its window.
+/// Returns what is wrong for whoever reads it at an instant that is not known: of a rate with the times of its window.
 pub fn describe_dated(incident: &Incident, style: Style) -> String {
     describe_open_at(incident, incident.judged_at + HOUR, style)
 }
 
-/// Returns the same as it is read at `at`, which may be later than it was judged.
+/// Returns what is wrong, as it was last seen, and what has changed since; as it is read at `at`, which may be later than it was judged.
 pub fn describe_open_at(incident: &Incident, at: Timestamp, style: Style) -> String {
     if let Some(again) = incident.again.filter(|_| incident.is_open()) {
         return describe_delivered_again(incident, again, at, style);
@@ -107,13 +103,17 @@ pub fn describe_open_at(incident: &Incident, at: Timestamp, style: Style) -> Str
     }
 }
 
-/// Returns what is wrong: `no mail sent for 1 h 3 min`.
-pub fn describe(incident: &Incident, style: Style) -> String {
-    describe_at(incident, incident.judged_at, style)
+/// Returns what was wrong at its worst, of an incident that is over, as it is read at `at`.
+pub fn describe_worst(incident: &Incident, at: Timestamp, style: Style) -> String {
+    let at_worst = Incident {
+        evidence: worst(incident).clone(),
+        ..incident.clone()
+    };
+    describe_at(&at_worst, at, style)
 }
 
-/// Returns the same as it is read at `at`.
-pub(super) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> String {
+/// Returns what is wrong, as it is read at `at`: `no mail sent for 1 h 3 min`.
+pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> String {
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident, rate, at, style),
         Evidence::Silence(silence) => {
@@ -129,7 +129,7 @@ pub(super) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
         }) => format!(
             "about {} messages that were due {} were not sent",
             approx(burst.usual as f64),
-            short_time(burst.due_at, incident.judged_at, style.zone)
+            short_time(burst.due_at, at, style.zone)
         ),
         Evidence::Drop(drop) => format!(
             "{} sent in {}, about {} would be normal",

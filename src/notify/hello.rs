@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{
-    SANDBOX, describe_missing_streams, describe_open, describe_same_server,
+    SANDBOX, describe_missing_streams, describe_open_at, describe_same_server,
 };
 use crate::notify::location::location;
 use crate::notify::misnamed::describe_misnamed_stream;
@@ -117,7 +117,7 @@ pub fn hello(hello: &Hello, now: Timestamp, style: Style) -> Message {
         lines.push("Older history is still to be read; the next polls read it.".to_owned());
     }
     lines.extend(stop_line(&going_streams(hello)));
-    lines.extend(problem_lines(hello, style));
+    lines.extend(problem_lines(hello, now, style));
     lines.push(outlook(hello, now, style));
     let footer = format!(
         "hushwatch status · {} {}",
@@ -280,13 +280,13 @@ fn by_bounds(noticed: &[(Duration, Option<Duration>, &str)]) -> String {
 }
 
 /// Returns a line for each of the first open incidents, and for what else needs a look.
-fn problem_lines(hello: &Hello, style: Style) -> Vec<String> {
+fn problem_lines(hello: &Hello, now: Timestamp, style: Style) -> Vec<String> {
     let line = |incident: &Incident| {
         format!(
             "{} {}: {} · hushwatch explain {}",
             Level::from(incident.severity).sign(),
             location(incident),
-            describe_open(incident, style),
+            describe_open_at(incident, now, style),
             incident.id
         )
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Incident, Rule, Span, Timestamp};
 use crate::notify::alert::Style;
-use crate::notify::describe::describe;
+use crate::notify::describe::describe_at;
 use crate::notify::location::location;
 use crate::text::format::{approx, count, format_duration, format_length, format_time, plural};
 use crate::text::sanitize::clean_lines;
@@ -135,7 +135,7 @@ fn incidents(out: &mut String, summary: &BacktestSummary, style: Style) {
             incident.severity.name(),
             incident.rule.name(),
             location(incident),
-            describe(incident, style),
+            describe_at(incident, replayed.at, style),
         );
     }
     if summary.incidents.len() > MAX_LISTED {

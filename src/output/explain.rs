@@ -15,7 +15,7 @@ use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_phrase;
 use crate::notify::context::unread_phrase;
-use crate::notify::describe::{describe_open, describe_resolved};
+use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::evidence::evidence_lines;
 use crate::notify::location::location;
 use crate::notify::mute::mute_line;
@@ -42,6 +42,8 @@ const MAX_TEXT_CHARS: usize = 160;
 /// Everything that is stored about one incident.
 #[derive(Clone, Debug)]
 pub struct IncidentReport {
+    /// When it is read.
+    pub at: Timestamp,
     pub incident: Incident,
     /// Its steps, in the order in which they were recorded, each with its frozen text.
     pub steps: Vec<(Transition, String)>,
@@ -77,7 +79,7 @@ impl IncidentReport {
     /// Returns the object for scripts, with the summary in `style`. Every address is masked.
     pub fn to_json(&self, style: Style) -> Value {
         let incident = &self.incident;
-        let mut summary = json!(IncidentView::new(incident, style));
+        let mut summary = json!(IncidentView::new(incident, self.at, style));
         summary["open"] = json!(incident.is_open());
         summary["evidence"] = masked(evidence_json(&incident.evidence));
         summary["judged_at"] = json!(incident.judged_at.to_string());
@@ -208,7 +210,7 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
         lines.push(format!("{verdict}, as {} said {at}", clean(&feedback.by)));
     }
     if incident.is_open() {
-        lines.push(describe_open(incident, style));
+        lines.push(describe_open_at(incident, report.at, style));
     }
     lines.extend(unread_phrase(incident, incident.judged_at, style));
     if let Some(acknowledged) = &incident.acknowledged {
@@ -288,7 +290,7 @@ fn timeline(report: &IncidentReport, style: Style) -> Vec<String> {
         };
         let what = match step.step {
             Step::Resolved => describe_resolved(&step.incident, step.at, style),
-            _ => describe_open(&step.incident, style),
+            _ => describe_open_at(&step.incident, step.at, style),
         };
         format!(
             "{} {} ({}, {notified}): {what}",

@@ -2,8 +2,8 @@
 
 use crate::model::{Incident, IncidentState, Judgement, Span, Timestamp, Zone};
 use crate::notify::alert::Style;
-use crate::notify::context::{self, unread_phrase, worst};
-use crate::notify::describe::{describe, describe_open_at};
+use crate::notify::context::{self, unread_phrase};
+use crate::notify::describe::{describe_open_at, describe_worst};
 use crate::notify::location::location;
 use crate::output::json::ListedIncident;
 use crate::text::format::{format_exact, format_length, plural, short_range};
@@ -38,13 +38,9 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
     let incident = &listed.incident;
     let (lasted, what) = match resolved_at(incident) {
         Some(at) => {
-            let at_worst = Incident {
-                evidence: worst(incident).clone(),
-                ..incident.clone()
-            };
             let stood = Span::new(incident.first_opening(), at);
             let lasted = context::lasted(incident, stood);
-            (lasted, describe(&at_worst, style))
+            (lasted, describe_worst(incident, now, style))
         }
         None => {
             let lasts = format_length(Span::new(incident.first_opening(), now));

@@ -141,6 +141,7 @@ fn case(steps: &[Transition]) -> IncidentReport {
     };
     let learns = last.incident.rule == Rule::SendSilence;
     IncidentReport {
+        at: last.at,
         incident: last.incident.clone(),
         steps: steps
             .iter()

@@ -141,9 +141,12 @@ pub struct TagStatus {
 impl StatusReport {
     /// Returns the object for scripts, with the incidents' summaries in `style`.
     pub fn to_json(&self, style: Style) -> Value {
-        let incidents = self.open.iter().map(|i| json!(IncidentView::new(i, style)));
+        let incidents = self
+            .open
+            .iter()
+            .map(|i| json!(IncidentView::new(i, self.now, style)));
         let closed = self.closed.iter().map(|i| {
-            let mut view = json!(IncidentView::new(i, style));
+            let mut view = json!(IncidentView::new(i, self.now, style));
             view["summary"] = json!(closed_standing(i, self.now, style));
             view["closed_by"] = json!(i.closed_by);
             view["closed_at"] = json!(i.closed_and_may_go_on().map(|at| at.to_string()));

@@ -3,11 +3,15 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::samples::{Printout, backtests, explanations};
-use crate::model::{HOUR, Rule, Span};
+use serde_json::json;
+
+use super::samples::{Printout, backtests, explanations, incident_report};
+use crate::model::{Evidence, HOUR, Rule, Span};
+use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::samples::{STYLE, chapters, course_of, mute_lines};
+use crate::output::explain::{IncidentReport, explain};
 use crate::output::incidents::incidents_text;
-use crate::output::json::ListedIncident;
+use crate::output::json::{IncidentView, ListedIncident};
 use crate::text::format::format_exact;
 
 /// With this set, the test writes the catalogue instead of comparing it.
@@ -55,6 +59,65 @@ fn what_returned_is_listed_from_when_it_opened_first() {
     assert!(row.starts_with(&exact(first)), "{text}");
     let returned = format!("returned {}", exact(first + 2 * HOUR));
     assert!(row.contains(&returned), "{text}");
+}
+
+/// Returns the report of an incident of a rate whose window ended two hours before it is read, and what people read of it.
+fn rate_of_past_window() -> (IncidentReport, String) {
+    let mut report = incident_report();
+    report.incident = course_of(Rule::BounceRate).step("opened").incident.clone();
+    let incident = &mut report.incident;
+    report.at = incident.judged_at + 2 * HOUR;
+    if let Evidence::Rate(rate) = &mut incident.evidence {
+        rate.until = Some(incident.judged_at);
+    }
+    let text = describe_open_at(incident, report.at, STYLE);
+    (report, text)
+}
+
+#[test]
+fn a_rate_of_a_past_window_is_worded_alike_for_people_and_scripts() {
+    let (report, text) = rate_of_past_window();
+    assert!(text.contains("09:00–10:00"), "{text}");
+    let json = report.to_json(STYLE);
+    assert_eq!(json["incident"]["summary"], json!(text));
+    let explained = explain(&report, STYLE);
+    assert!(explained.contains(&text), "{explained:?}");
+    let view = json!(IncidentView::new(&report.incident, report.at, STYLE));
+    assert_eq!(view["summary"], json!(text));
+}
+
+#[test]
+fn what_is_over_is_summed_up_by_its_end() {
+    let course = course_of(Rule::BounceRate);
+    let over = course.step("resolved");
+    let view = json!(IncidentView::new(&over.incident, over.at, STYLE));
+    let summary = describe_resolved(&over.incident, over.at, STYLE);
+    assert_eq!(view["summary"], json!(summary));
+}
+
+#[test]
+fn the_worst_of_what_is_over_is_listed_with_the_times_of_its_window() {
+    let course = course_of(Rule::BounceRate);
+    let (opened, step) = (course.step("opened"), course.step("resolved"));
+    let mut incident = opened.incident.clone();
+    // A person closed it at once.
+    incident.state = step.incident.state;
+    if let Evidence::Rate(rate) = &mut incident.evidence {
+        rate.until = Some(incident.judged_at);
+    }
+    incident.worst = Some(incident.evidence.clone());
+    let span = Span::new(incident.opened_at, step.at);
+    let listed = ListedIncident {
+        incident,
+        last_step: step.clone(),
+        text: String::new(),
+        feedback: None,
+    };
+    let text = incidents_text(&[listed], span, step.at, STYLE);
+    assert!(
+        text.contains("4 of 47 recipients bounced 09:00–10:00 (8.5%)"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn load(
         mute.covers(&incident.server, incident.rule) || mute.incident.as_deref() == Some(id)
     });
     Ok(Some(IncidentReport {
+        at: now,
         steps: steps.map(|row| (row.transition, row.text)).collect(),
         window,
         polls: polls.into_iter().map(poll).collect(),

@@ -11,7 +11,7 @@ use crate::model::{
     StreamKey, Tag, Timestamp, Transition, rfc3339,
 };
 use crate::notify::alert::Style;
-use crate::notify::describe::describe_open;
+use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::text::sanitize::json_line;
 
 pub use incident_list::{ListedIncident, incidents_json};
@@ -124,13 +124,17 @@ pub struct IncidentView<'a> {
 }
 
 impl<'a> IncidentView<'a> {
-    /// Returns the view of an incident, with its summary in `style`.
-    pub fn new(incident: &'a Incident, style: Style) -> Self {
+    /// Returns the view of an incident, with its summary in `style`: what people read of it at `at`.
+    pub fn new(incident: &'a Incident, at: Timestamp, style: Style) -> Self {
+        let describe = match incident.is_open() {
+            true => describe_open_at,
+            false => describe_resolved,
+        };
         Self {
             opened_at: incident.first_opening().to_string(),
             told: incident.notified,
             incident: IncidentFields::new(incident),
-            summary: describe_open(incident, style),
+            summary: describe(incident, at, style),
             acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.as_str()),
             acknowledged_at: incident.acknowledged.as_ref().map(|a| a.at.to_string()),
         }
