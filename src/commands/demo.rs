@@ -72,7 +72,7 @@ async fn play() -> anyhow::Result<()> {
     }
     let first = first.context("an incident")?;
     say(&format!("── hushwatch explain {first} ──"))?;
-    let report = load_report(&app.store, &first, None).await?;
+    let report = load_report(&app.config, &app.store, &first, None).await?;
     say(&report_text(&report.context("it is stored")?, &app))?;
     say("── hushwatch status ──")?;
     let status = collect_status(&app.config, &app.store, Some(end)).await?;

@@ -8,12 +8,10 @@ use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::Config;
 use crate::cycle::Context;
-use crate::cycle::poll::servers::watched_servers;
-use crate::model::ServerName;
 use crate::output;
 use crate::output::explain::IncidentReport;
 use crate::overview::load_report;
-use crate::store;
+use crate::store::{self, Database};
 use crate::text::sanitize::{clean, clean_lines, json_line};
 
 #[derive(Debug, Args)]
@@ -28,7 +26,7 @@ pub(super) async fn explain(config: Config, args: &ExplainArgs) -> CommandResult
     let context = open_existing(config)?;
     // Ids are in lower case; one that was read out may come back in any.
     let id = args.incident.to_ascii_lowercase();
-    let report = load_report(&context.store, &id, args.view.now).await;
+    let report = load_report(&context.config, &context.store, &id, args.view.now).await;
     if let Some(report) = report.map_err(cycle_error)? {
         return print(&match args.view.json {
             true => json_line(&report.to_json(context.style())),
@@ -62,15 +60,8 @@ pub(super) fn report_text(report: &IncidentReport, context: &Context) -> String 
     clean_lines(&(output::explain::explain(report, context.style()).join("\n") + "\n"))
 }
 
-/// Returns the ids of the incidents that are open on the watched servers.
+/// Returns the ids of the incidents that are open.
 async fn open_incident_ids(context: &Context) -> Result<Vec<String>, store::Error> {
-    let mut open = Vec::new();
-    let store = &context.store;
-    let watched = watched_servers(&context.config, store).await?;
-    let names = watched.iter().map(|server| server.name.clone());
-    for name in names.chain(ServerName::NO_SERVERS.map(ServerName::from)) {
-        let incidents = store.call(move |s| s.open_incidents(&name)).await?;
-        open.extend(incidents.into_iter().map(|incident| incident.id));
-    }
-    Ok(open)
+    let open = context.store.call(Database::all_open_incidents).await?;
+    Ok(open.into_iter().map(|incident| incident.id).collect())
 }

@@ -46,7 +46,7 @@ pub(super) async fn incidents(config: Config, args: &IncidentsArgs) -> CommandRe
         return Err(validate::usage("--since is in the future"));
     }
     let context = open_existing(config)?;
-    let mut listed = load_incidents(&context.store, since)
+    let mut listed = load_incidents(&context.config, &context.store, since)
         .await
         .map_err(cycle_error)?;
     listed.retain(|one| {

@@ -8,6 +8,7 @@ use crate::cycle::closed::closed_incidents;
 use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::poll::missing_streams::load_unlisted_streams;
 use crate::cycle::poll::same_server::load_same_servers;
+use crate::cycle::poll::servers::{mark_unconfigured, watched_servers};
 use crate::cycle::stats::{budget_series, digest_entry, load_with_week_before, watched_streams};
 use crate::cycle::stored_message::{from_row, to_row};
 use crate::cycle::{Context, CycleError, CycleOptions, lock_database};
@@ -211,10 +212,15 @@ async fn build_digest(
         }
     }
     data.hours = drawn.sent_by_hour();
-    for name in ServerName::NO_SERVERS.map(ServerName::from) {
-        data.open
-            .extend(store.call(move |s| s.open_incidents(&name)).await?);
-    }
+    // Of several servers, and of those that were taken out of the configuration.
+    let all = store.call(Database::all_open_incidents).await?;
+    let is_known = |incident: &Incident| data.open.iter().any(|i| i.id == incident.id);
+    let others: Vec<Incident> = all.into_iter().filter(|i| !is_known(i)).collect();
+    data.open.extend(others);
+    mark_unconfigured(
+        data.open.iter_mut().chain(&mut data.closed),
+        &watched_servers(config, store).await?,
+    );
     follow_ended(store, &mut data).await?;
     data.open.sort_by_key(|i| std::cmp::Reverse(i.severity));
     let message = digest(&data, period, context.style());

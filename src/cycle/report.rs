@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::cycle::deliver::DeliveryCounts;
 use crate::cycle::evaluate::CycleEvaluation;
 use crate::cycle::health::polled_elsewhere;
+use crate::cycle::poll::servers::{mark_unconfigured, watched_servers};
 use crate::cycle::readiness::readiness;
 use crate::cycle::stats::StreamStats;
 use crate::cycle::{Context, PollResults};
@@ -120,14 +121,13 @@ pub(crate) async fn check(
             "sandbox": identity.is_some_and(|s| s.is_sandbox()),
         }));
     }
-    let mut open = evaluation.open.clone();
     let mut complete = polls.is_whole() && polled.iter().all(|p| p.record.complete);
     for server in polled_elsewhere(context, polled).await? {
-        let (view, seen, incidents) = unpolled_server(context, &server.name, now).await?;
+        let (view, seen) = unpolled_server(context, &server.name, now).await?;
         complete &= seen;
         servers.push(view);
-        open.extend(incidents);
     }
+    let open = open_incidents(context, evaluation).await?;
     let transition = |(t, text): &(Transition, String)| json!(TransitionView::new(t, text));
     let incident = |incident| json!(IncidentView::new(incident, now, context.style()));
     let mute = |mute| json!(MuteView::new(mute));
@@ -219,23 +219,36 @@ async fn stream_views(
     Ok(views)
 }
 
-/// Returns what is stored of a server which another process polls, whether it was seen if it was polled at `now`, and what is
-/// open on it.
+/// Returns what is open: what this cycle judged, then what it did not, as of servers that another process polls or that were taken out
+/// of the configuration.
+async fn open_incidents(
+    context: &Context,
+    evaluation: &CycleEvaluation,
+) -> Result<Vec<Incident>, store::Error> {
+    let mut open = evaluation.open.clone();
+    let all = context.store.call(store::Database::all_open_incidents);
+    let is_judged = |incident: &Incident| evaluation.open.iter().any(|i| i.id == incident.id);
+    open.extend(all.await?.into_iter().filter(|i| !is_judged(i)));
+    let watched = watched_servers(&context.config, &context.store).await?;
+    mark_unconfigured(&mut open, &watched);
+    Ok(open)
+}
+
+/// Returns what is stored of a server which another process polls, and whether it was seen if it was polled at `now`.
 async fn unpolled_server(
     context: &Context,
     name: &ServerName,
     now: Timestamp,
-) -> Result<(Value, bool, Vec<Incident>), store::Error> {
+) -> Result<(Value, bool), store::Error> {
     let server = name.clone();
     let read = move |s: &mut store::Database| {
         Ok((
             s.server_state(&server, now)?,
             s.watched_streams(&server)?,
-            s.open_incidents(&server)?,
             s.server_identity(&server)?,
         ))
     };
-    let (state, streams, open, identity) = context.store.call(read).await?;
+    let (state, streams, identity) = context.store.call(read).await?;
     let streams = stream_views(context, name, &streams, now).await?;
     let complete = state.last_complete_at.is_some() && state.incomplete_since.is_none();
     let view = json!({
@@ -243,5 +256,5 @@ async fn unpolled_server(
         "number": identity.map(|s| s.number), "sandbox": identity.is_some_and(|s| s.is_sandbox()),
     });
     let seen = complete || state.last_cycle_at < Some(now);
-    Ok((view, seen, open))
+    Ok((view, seen))
 }

@@ -148,6 +148,9 @@ pub struct Incident {
     /// Who takes care of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledgement>,
+    /// Whether its server is not in the configuration of whoever reads it, who marks it so; not stored.
+    #[serde(skip)]
+    pub unconfigured: bool,
 }
 
 impl Incident {
@@ -191,6 +194,7 @@ impl Incident {
             closed_as: None,
             server_number: None,
             acknowledged: None,
+            unconfigured: false,
         }
     }
 

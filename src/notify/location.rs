@@ -6,10 +6,13 @@ use crate::text::sanitize::{clean, truncate};
 /// The maximum number of characters of a tag that are shown.
 const MAX_TAG_CHARS: usize = 60;
 
+/// What is said of a server that the configuration does not name: what is open on it ends within a day.
+const UNCONFIGURED: &str = "not in the configuration";
+
 /// Returns where `incident` happens: `shop/outbound`, `shop/outbound tag "receipt"`, `shop`, the account, or
-/// all servers.
+/// all servers; of a server that is not configured it says so.
 pub fn location(incident: &Incident) -> String {
-    match incident.subject() {
+    let place = match incident.subject() {
         Subject::Account => "Postmark account".to_owned(),
         Subject::AllServers => "all servers".to_owned(),
         Subject::Canary => "canary".to_owned(),
@@ -17,6 +20,10 @@ pub fn location(incident: &Incident) -> String {
         Subject::Server(server) => server.to_string(),
         Subject::Stream(server, stream) => format!("{server}/{stream}"),
         Subject::Tag(server, stream, tag) => format!("{server}/{stream} {}", tag_label(tag)),
+    };
+    match incident.unconfigured {
+        true => format!("{place} ({UNCONFIGURED})"),
+        false => place,
     }
 }
 

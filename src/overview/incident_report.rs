@@ -1,6 +1,7 @@
 //! Everything known about one incident, for `explain` and the page.
 
-use crate::config::SINK_CHANNEL;
+use crate::config::{Config, SINK_CHANNEL};
+use crate::cycle::poll::servers::{mark_unconfigured, watched_servers};
 use crate::model::{
     BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, SAMPLE_LOOKBACK, Span,
     StreamKey, Timestamp, domain_of,
@@ -16,13 +17,17 @@ const MAX_BOUNCES: u32 = 1_000;
 
 /// Loads what is stored of one incident, and what mutes it at `now` or by the clock; `None` where no incident has this id.
 pub(crate) async fn load_report(
+    config: &Config,
     store: &Store,
     id: &str,
     now: Option<Timestamp>,
 ) -> Result<Option<IncidentReport>, store::Error> {
     let now = view_instant(store, now).await?;
     let id = id.to_owned();
-    store.call(move |s| load(s, &id, now)).await
+    let mut report = store.call(move |s| load(s, &id, now)).await?;
+    let watched = watched_servers(config, store).await?;
+    mark_unconfigured(report.iter_mut().map(|of| &mut of.incident), &watched);
+    Ok(report)
 }
 
 fn load(

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::config::{Config, quiet_until};
 use crate::cycle::charts::{ChartSubject, load_mail, shown_until, volume_chart};
 use crate::cycle::closed::closed_incidents;
-use crate::cycle::poll::servers::watched_servers;
 use crate::html::{Health, IncidentPageView, Medium, OverviewView, ServerPageView, ServerRow};
 use crate::model::{DAY, HOUR, Incident, ServerName, Severity, Span};
 use crate::notify::alert::Style;
@@ -73,9 +72,7 @@ pub(crate) async fn load_overview(
         }
     }
     let open = reading.incidents.iter().filter(|i| i.is_open()).cloned();
-    let open: Vec<Incident> = open.collect();
-    // As `status` and the digest: what is open on a server that was taken out of the file ends in a day.
-    let mut open = reading.present.of_watched(&open);
+    let mut open: Vec<Incident> = open.collect();
     open.sort_by_key(|i| (i.severity == Severity::Warn, i.opened_at));
     let wakes = open.iter().filter(|i| i.severity == Severity::Wake).count() as u64;
     let open_counts = (wakes, open.len() as u64 - wakes);
@@ -90,7 +87,7 @@ pub(crate) async fn load_overview(
     let mut explained = Vec::new();
     if medium == Medium::File {
         for incident in open.iter().chain(&past) {
-            if let Some(report) = load_report(store, &incident.id, None).await? {
+            if let Some(report) = load_report(config, store, &incident.id, None).await? {
                 explained.push((incident.id.clone(), explain(&report, reading.style)));
             }
         }
@@ -143,7 +140,7 @@ pub(crate) async fn load_incident_page(
     store: &Store,
     id: &str,
 ) -> Result<Option<IncidentPageView>, store::Error> {
-    let Some(report) = load_report(store, id, None).await? else {
+    let Some(report) = load_report(config, store, id, None).await? else {
         return Ok(None);
     };
     let style = Style {
@@ -155,14 +152,11 @@ pub(crate) async fn load_incident_page(
         let states = s.server_states()?;
         closed_incidents(s, &states)
     });
-    let watched = watched_servers(config, store).await?;
-    let is_watched = incident.server.is_no_server()
-        || watched.iter().any(|server| server.name == incident.server);
     let may_go_on = standing
         .await?
         .iter()
         .any(|closed| closed.id == incident.id)
-        && is_watched;
+        && !incident.unconfigured;
     let last = store.call(|s| s.last_cycle_at()).await?;
     let now = view_instant(store, None).await?;
     let problem = problem_span(&incident);

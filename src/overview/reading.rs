@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::chart::ChartStep;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::charts::{ChartSubject, MailByHour, shown_until, since, volume_chart_by};
+use crate::cycle::poll::servers::mark_unconfigured;
 use crate::cycle::stats::budget_series;
 use crate::detect::KeptSilences;
 use crate::html::{DeliveryView, Health, ServerPageView, ServerRow, StreamDetail, StreamRow};
@@ -74,7 +75,8 @@ impl<'r> Reading<'r> {
         // How the servers were polled is read anew, after their incidents: of one that has become blind meanwhile nothing is fine.
         let read =
             move |s: &mut Database| Ok((s.incidents_since(season.from)?, s.server_states()?));
-        let (incidents, states) = store.call(read).await?;
+        let (mut incidents, states) = store.call(read).await?;
+        mark_unconfigured(&mut incidents, present.watched());
         let present = present.with_states(states);
         let unseen = present.readiness(config).unseen.into_iter();
         Ok(Self {

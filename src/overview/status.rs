@@ -9,7 +9,7 @@ use crate::cycle::closed::closed_incidents;
 use crate::cycle::digest::uncounted;
 use crate::cycle::poll::missing_streams::find_missing_streams;
 use crate::cycle::poll::same_server::find_same_servers;
-use crate::cycle::poll::servers::watched_servers;
+use crate::cycle::poll::servers::{mark_unconfigured, watched_servers};
 use crate::cycle::readiness::{Sight, is_overdue, judge_readiness};
 use crate::cycle::report::stream_view;
 use crate::cycle::stats::{StreamStats, budget_series, digest_entry, read_with_week_before};
@@ -76,7 +76,7 @@ impl Present {
             let states = s.server_states()?;
             let now = last_cycle(&states).map_or(present, |last| last.max(present));
             let hold = hold(&quiet_hours, now);
-            let (open, identities) = (s.all_open_incidents()?, s.server_identities()?);
+            let (mut open, identities) = (s.all_open_incidents()?, s.server_identities()?);
             let canary = match canary_every {
                 Some(every) => {
                     let mails = s.canary_mails(MAX_CANARY_MAILS)?;
@@ -84,7 +84,8 @@ impl Present {
                 }
                 None => None,
             };
-            let closed = closed_incidents(s, &states)?;
+            let mut closed = closed_incidents(s, &states)?;
+            mark_unconfigured(open.iter_mut().chain(&mut closed), &watched);
             let sandboxes = identities.iter().filter(|(_, server)| server.is_sandbox());
             Ok(Self {
                 now,
@@ -192,8 +193,8 @@ impl Present {
             quiet_until: quiet_until(&config.quiet_hours, self.now),
             last_cycle_at: servers.last_cycle_at,
             servers: servers.servers.iter().map(as_of_now).collect(),
-            open: self.of_watched(&self.open),
-            closed: self.of_watched(&self.closed),
+            open: self.in_order(&self.open),
+            closed: self.closed(),
             now: self.now,
             same_servers: self.same_servers.clone(),
             missing_streams: self.missing_streams.clone(),
@@ -216,9 +217,9 @@ impl Present {
         &self.mutes
     }
 
-    /// Returns what a person closed on the watched servers, and may go on.
+    /// Returns what a person closed, and may go on.
     pub(super) fn closed(&self) -> Vec<Incident> {
-        self.of_watched(&self.closed)
+        self.in_order(&self.closed)
     }
 
     /// Returns how the last 24 hours were, but for the incidents, as the digest says it.
@@ -228,7 +229,7 @@ impl Present {
         let mut data = Day {
             servers: days.map_or_else(Vec::new, |days| days.servers.clone()),
             transitions: days.map_or_else(Vec::new, |days| days.transitions.clone()),
-            open: self.of_watched(&self.open),
+            open: self.in_order(&self.open),
             closed: self.closed(),
             same_servers: self.same_servers.clone(),
             missing_streams: self.missing_streams.clone(),
@@ -261,17 +262,16 @@ impl Present {
         ))
     }
 
-    /// Returns those of `incidents` that are of the watched servers, in their order; last, those that are of several.
-    pub(super) fn of_watched(&self, incidents: &[Incident]) -> Vec<Incident> {
+    /// Returns `incidents` in the order of the watched servers; then those that are of several, and last those of servers that are not
+    /// configured.
+    fn in_order(&self, incidents: &[Incident]) -> Vec<Incident> {
         let places: BTreeMap<&ServerName, usize> = self.names().zip(0..).collect();
         let place = |incident: &Incident| {
-            let is_no_server = incident.server.is_no_server();
             let place = places.get(&incident.server).copied();
-            place.or(is_no_server.then_some(usize::MAX))
+            (incident.unconfigured, place.unwrap_or(usize::MAX))
         };
         let key = |i: &Incident| (place(i), i.stream.clone(), i.tag.clone(), i.rule.name());
-        let incidents = incidents.iter().filter(|i| place(i).is_some());
-        let mut incidents: Vec<Incident> = incidents.cloned().collect();
+        let mut incidents = incidents.to_vec();
         incidents.sort_by_cached_key(key);
         incidents
     }

@@ -389,7 +389,10 @@ impl Source for Live {
 
     async fn incidents(&self, age: Duration) -> Result<Vec<ListedIncident>, SourceError> {
         let since = clock::now() - age;
-        self.0.read(load_incidents(&self.0.reader, since)).await
+        let shared = &self.0;
+        let context = shared.context();
+        let load = load_incidents(&context.config, &shared.reader, since);
+        shared.read(load).await
     }
 
     async fn warm(&self) {

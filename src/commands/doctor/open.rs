@@ -1,21 +1,18 @@
 //! What was left open: incidents that are not over, and messages that nobody accepted yet.
 
-use std::sync::Arc;
-
 use crate::commands::doctor::check::Check;
-use crate::config::{SINK_CHANNEL, ServerConfig};
+use crate::config::SINK_CHANNEL;
 use crate::cycle::Context;
-use crate::model::ServerName;
-use crate::store::{self, Store, WaitingMessages};
+use crate::store::{Database, WaitingMessages};
 use crate::text::format::plural;
 
 /// What happens to what waits.
 const TRIED_AGAIN: &str = "the next cycle tries again";
 
 /// Returns how many incidents are open, and how many messages wait for Slack and for each sink.
-pub(crate) async fn checks(app: &Context, watched: &[Arc<ServerConfig>]) -> Vec<Check> {
-    let incidents = match count_incidents(&app.store, watched).await {
-        Ok(open) => incidents_check(open),
+pub(crate) async fn checks(app: &Context) -> Vec<Check> {
+    let incidents = match app.store.call(Database::all_open_incidents).await {
+        Ok(open) => incidents_check(open.len() as u64),
         Err(error) => Check::unreadable("incidents", "incidents", &error),
     };
     let messages = match app.store.call(|s| s.waiting_messages()).await {
@@ -23,24 +20,6 @@ pub(crate) async fn checks(app: &Context, watched: &[Arc<ServerConfig>]) -> Vec<
         Err(error) => vec![Check::unreadable("messages", "messages", &error)],
     };
     [incidents].into_iter().chain(messages).collect()
-}
-
-/// Returns how many incidents are open of the watched servers and of what is no server: all of them together, the canary and the DNS.
-async fn count_incidents(
-    store: &Store,
-    watched: &[Arc<ServerConfig>],
-) -> Result<u64, store::Error> {
-    let of_servers = watched.iter().map(|server| server.name.clone());
-    let of_none = ServerName::NO_SERVERS.map(ServerName::from);
-    let names: Vec<_> = of_servers.chain(of_none).collect();
-    let count = move |s: &mut store::Database| {
-        let mut open = 0;
-        for name in &names {
-            open += s.open_incidents(name)?.len() as u64;
-        }
-        Ok(open)
-    };
-    store.call(count).await
 }
 
 fn incidents_check(open: u64) -> Check {
@@ -90,12 +69,7 @@ fn sink_check(sink: &str, of: &WaitingMessages) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::config::TokenSource;
-    use crate::model::{Incident, Rule};
-    use crate::store::CycleCommit;
 
     fn lines(waiting: &[(&str, u64, Option<&str>)]) -> String {
         let waiting = waiting.iter().map(|(channel, count, why)| WaitingMessages {
@@ -106,32 +80,6 @@ mod tests {
         let checks = messages_checks(&waiting.collect::<Vec<_>>());
         let lines: Vec<String> = checks.iter().map(Check::to_line).collect();
         lines.join("\n")
-    }
-
-    #[tokio::test]
-    async fn what_is_open_of_no_server_is_counted_too() {
-        let courses = crate::notify::samples::courses();
-        let course = courses.iter().find(|c| c.rule == Rule::SendSilence);
-        let opened = course.expect("a course").step("opened").incident.clone();
-        let names = ["shop", "gone"].into_iter().chain(ServerName::NO_SERVERS);
-        let incidents = names.enumerate().map(|(nth, name)| Incident {
-            id: format!("incident{nth}"),
-            server: name.into(),
-            ..opened.clone()
-        });
-        let commit = CycleCommit {
-            incidents: incidents.collect(),
-            ..CycleCommit::default()
-        };
-        let store = Store::open_sqlite(Path::new(":memory:")).expect("opened");
-        let committed = store.call(move |s| s.commit(&commit)).await;
-        committed.expect("committed");
-        let watched = [Arc::new(ServerConfig::new(
-            "shop",
-            TokenSource::Account(None),
-        ))];
-        // All but that of a server which is not watched any more.
-        assert_eq!(count_incidents(&store, &watched).await, Ok(4));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which servers are watched: those of the configuration, and those of the account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::cycle::lease::Leases;
 use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, unlisted, without_ignored};
 use crate::cycle::poll::note_change;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::model::{DAY, ServerName, Timestamp};
+use crate::model::{DAY, Incident, ServerName, Timestamp};
 use crate::postmark::{AccountServer, ErrorKind, is_sandbox};
 use crate::store::{self, Store};
 use crate::text::format::plural;
@@ -253,6 +253,18 @@ pub(crate) async fn watched_servers(
         servers.push(account_server());
     }
     Ok(servers)
+}
+
+/// Marks those of `incidents` whose server is not `watched`: it was taken out of the configuration, or is in that of another process.
+pub(crate) fn mark_unconfigured<'i>(
+    incidents: impl IntoIterator<Item = &'i mut Incident>,
+    watched: &[Arc<ServerConfig>],
+) {
+    let names: BTreeSet<&ServerName> = watched.iter().map(|server| &server.name).collect();
+    for incident in incidents {
+        let server = &incident.server;
+        incident.unconfigured = !server.is_no_server() && !names.contains(server);
+    }
 }
 
 /// Returns the servers of the configuration, and those that the account just listed.

@@ -158,6 +158,9 @@ struct IncidentFields<'a> {
     numerator: Option<u64>,
     denominator: Option<u64>,
     rate: Option<f64>,
+    /// Whether its server is not in the configuration.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unconfigured: bool,
 }
 
 impl<'a> IncidentFields<'a> {
@@ -182,6 +185,7 @@ impl<'a> IncidentFields<'a> {
             numerator,
             denominator,
             rate,
+            unconfigured: incident.unconfigured,
         }
     }
 }

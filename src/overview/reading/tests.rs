@@ -3,10 +3,13 @@
 use super::*;
 use crate::config::{Sources, load};
 use crate::html::Medium;
-use crate::model::{Coverage, IncidentState, Step, Transition};
+use crate::model::{Coverage, Feedback, IncidentState, Judgement, Mail, Status, Step, Transition};
+use crate::notify::location::location;
 use crate::notify::samples::course_of;
-use crate::overview::pages::load_overview;
+use crate::output::explain::explain;
+use crate::overview::pages::{load_incident_page, load_overview};
 use crate::overview::status::collect_servers;
+use crate::overview::{load_incidents, load_report};
 use crate::store::{CycleCommit, PollRow, ServerState};
 
 const NOW: &str = "2026-03-03T10:00:00Z";
@@ -159,30 +162,176 @@ async fn of_a_server_whose_first_poll_still_runs_no_figures_are_told() {
     assert_eq!(streams().await.map(|streams| streams.len()), Some(1));
 }
 
-/// `status`, digest, API and metrics leave it out, too.
+/// Stores an incident of a server as it stands, with the step that it took last.
+async fn stored(store: &Store, incident: Incident, step: Step) {
+    let transition = Transition {
+        at: at(NOW) - HOUR,
+        incident: incident.clone(),
+        step,
+        notified: true,
+    };
+    let commit = CycleCommit {
+        incidents: vec![incident],
+        transitions: vec![(transition, String::new())],
+        ..CycleCommit::default()
+    };
+    let committed = store.call(move |s| s.commit(&commit)).await;
+    committed.expect("committed");
+}
+
 #[tokio::test]
-async fn what_is_open_on_a_server_that_was_taken_out_of_the_file_is_not_counted() {
+async fn what_is_open_on_a_server_that_was_taken_out_of_the_file_is_shown_everywhere_as_that() {
     let (config, store) = (one_server(), in_memory());
+    let own = config.servers[0].name.0.clone();
     polled(&store, &config.servers[0].name, true).await;
-    let counts = async |server: &str| {
+    for server in ["gone", &own] {
         let open = Incident {
             id: server.to_owned(),
             server: server.into(),
             ..course_of(Rule::SendSilence).step("opened").incident.clone()
         };
-        let commit = CycleCommit {
-            incidents: vec![open],
-            ..CycleCommit::default()
+        stored(&store, open, Step::Opened).await;
+    }
+    let present = Present::read(&config, &store, Some(at(NOW))).await;
+    let known = (present.expect("read"), None);
+    let mail = collect_servers(&config, &store, &known.0).await;
+    let status = known.0.status_of(&config, &mail.expect("read"));
+    let shown = ("", DAY);
+    let view = load_overview(&config, &store, Medium::Page, shown, known).await;
+    let view = view.expect("read");
+    let listed = load_incidents(&config, &store, at(NOW) - 30 * DAY).await;
+    let listed = listed.expect("read").into_iter().map(|one| one.incident);
+    let listed: Vec<Incident> = listed.collect();
+    let report = load_report(&config, &store, "gone", None).await;
+    let explained = report.expect("read").expect("it is stored").incident;
+    assert_eq!(
+        location(&explained),
+        "gone/outbound (not in the configuration)"
+    );
+    for open in [status.open, view.open, listed] {
+        let mut places: Vec<String> = open.iter().map(location).collect();
+        places.sort();
+        let wanted = [
+            format!("{own}/outbound"),
+            "gone/outbound (not in the configuration)".to_owned(),
+        ];
+        assert_eq!(places, wanted);
+    }
+    assert_eq!(view.open_counts.0 + view.open_counts.1, 2);
+}
+
+#[tokio::test]
+async fn what_a_person_closed_on_a_server_that_left_the_configuration_does_not_go_on() {
+    let (config, store) = (one_server(), in_memory());
+    let own = config.servers[0].name.0.clone();
+    polled(&store, &config.servers[0].name, true).await;
+    for server in ["gone", &own] {
+        let state = IncidentState::Resolved {
+            at: at(NOW) - HOUR,
+            unwatched: false,
+            disabled: false,
         };
-        let committed = store.call(move |s| s.commit(&commit)).await;
-        committed.expect("committed");
-        let present = Present::read(&config, &store, Some(at(NOW))).await;
-        let known = (present.expect("read"), None);
-        let shown = ("", DAY);
-        let view = load_overview(&config, &store, Medium::Page, shown, known).await;
-        let view = view.expect("read");
-        (view.open.len(), view.open_counts.0 + view.open_counts.1)
+        let closed = Incident {
+            id: server.to_owned(),
+            server: server.into(),
+            state,
+            closed_by: Some("Amy Example".to_owned()),
+            ..course_of(Rule::SendSilence).step("opened").incident.clone()
+        };
+        stored(&store, closed, Step::Resolved).await;
+        let page = load_incident_page(&config, &store, server).await;
+        let page = page.expect("read").expect("it is stored");
+        assert_eq!(page.may_go_on, server == own, "{server}");
+        let is_said = page.explained[0].contains("(not in the configuration)");
+        assert_eq!(is_said, server == "gone", "{:?}", page.explained);
+    }
+}
+
+#[tokio::test]
+async fn explain_lists_what_people_said_of_the_excesses_of_a_rate() {
+    let (config, store) = (one_server(), in_memory());
+    let server = config.servers[0].name.clone();
+    let of = server.clone();
+    let mail = store.call(move |s| {
+        s.server_state(&of, at(NOW) - 40 * DAY)?;
+        let stream = StreamKey::new(&of, &StreamId::from("outbound"));
+        let mail = Mail {
+            id: "00000000-0000-0000-0000-000000000001".to_owned(),
+            stream: stream.stream().clone(),
+            sent_at: at(NOW) - 39 * DAY,
+            status: Status::Sent,
+            tag: None,
+            recipients: vec!["jane@example.com".to_owned()],
+        };
+        let covered = Span::new(at(NOW) - 40 * DAY, at(NOW));
+        s.save_messages(&stream, &[mail], Some(covered))
+    });
+    mail.await.expect("stored");
+    let course = course_of(Rule::BounceRate);
+    let excess = |id: &str, rule: Rule, days_ago: u32| {
+        let over = &course.step("resolved").incident;
+        let until = at(NOW) - days_ago * DAY;
+        Incident {
+            id: id.to_owned(),
+            rule,
+            server: server.clone(),
+            opened_at: until - DAY,
+            problem: Some(Span::new(until - 3 * DAY, until)),
+            recovered_at: Some(until),
+            worst: Some(
+                course
+                    .step("an excess that lasts")
+                    .incident
+                    .evidence
+                    .clone(),
+            ),
+            ..over.clone()
+        }
     };
-    assert_eq!(counts("gone").await, (0, 0));
-    assert_eq!(counts(&config.servers[0].name.0).await, (1, 1));
+    let said = [
+        ("usual", Rule::BounceRate, 20, Judgement::FalseAlarm),
+        ("real", Rule::BounceRate, 10, Judgement::Real),
+        ("other", Rule::SpamRate, 10, Judgement::Real),
+        ("older", Rule::BounceRate, 200, Judgement::Real),
+    ];
+    for (id, rule, days_ago, judgement) in said {
+        stored(&store, excess(id, rule, days_ago), Step::Resolved).await;
+        let feedback = Feedback {
+            judgement,
+            by: "amy".to_owned(),
+            at: at(NOW),
+        };
+        let saved = store.call(move |s| s.save_feedback(id, &feedback)).await;
+        assert!(saved.expect("saved"));
+    }
+    let now = Incident {
+        server: server.clone(),
+        opened_at: at(NOW),
+        judged_at: at(NOW),
+        ..course.step("opened").incident.clone()
+    };
+    let id = now.id.clone();
+    stored(&store, now, Step::Opened).await;
+    let report = load_report(&config, &store, &id, None).await;
+    let report = report.expect("read").expect("it is stored");
+    let learned = report.learned.as_ref().expect("it learns");
+    let marked = learned.marked.iter();
+    let marked: Vec<&str> = marked.map(|time| time.incident.as_str()).collect();
+    assert_eq!(marked, ["usual", "real"]);
+    let text = explain(&report, reading_style()).join("\n");
+    assert!(
+        text.contains("Learned from\n  Bounces of the stream's mail since "),
+        "{text}"
+    );
+    assert!(
+        text.contains("(usual): a false alarm, as amy said"),
+        "{text}"
+    );
+}
+
+fn reading_style() -> Style {
+    Style {
+        zone: crate::model::Zone::UTC,
+        mask: true,
+    }
 }
