@@ -2,18 +2,30 @@
 
 use crate::model::{
     BounceClass, DAY, Evidence, HOUR, IncidentState, LastingExcess, RateEvidence, RateUnit, Rule,
-    Severity, Span, Suppressed, Timestamp,
+    Rules, Severity, Span, Suppressed, Timestamp,
 };
 use crate::notify::samples::incidents::{Course, Plan};
 use crate::notify::samples::{march, minutes};
 
+/// Returns what `rule`, with the settings that it has by itself, says of that many recipients of so many hours. A test asks the rule.
 fn rate(
+    rule: Rule,
     (numerator, denominator): (u64, u64),
     hours: u32,
-    threshold: f64,
     interval: (f64, f64),
     classes: &[(BounceClass, u64)],
 ) -> RateEvidence {
+    let Rules {
+        bounce_rate,
+        spam_rate,
+        ..
+    } = Rules::default();
+    let (threshold, floor) = match (rule, hours) {
+        (Rule::SpamRate, _) => (spam_rate.threshold, spam_rate.min_denominator),
+        (Rule::HardBounceWake, 24) => (0.05, 101),
+        (Rule::HardBounceWake, _) => (0.05, bounce_rate.min_denominator),
+        _ => (bounce_rate.threshold, bounce_rate.min_denominator),
+    };
     let domains: &[(&str, u64)] = match numerator {
         0 => &[],
         1..6 => &[("example.com", 2), ("example.net", 2)],
@@ -29,7 +41,7 @@ fn rate(
         unit: RateUnit::Recipients,
         numerator,
         denominator,
-        floor: 10,
+        floor,
         threshold,
         usual: Some(threshold / 2.0),
         interval,
@@ -49,7 +61,7 @@ pub(super) fn hard_bounce_wake() -> Course {
             0 => &[],
             n => &[(BounceClass::Hard, n)],
         };
-        Evidence::Rate(rate((n, d), 24, 0.05, interval, classes))
+        Evidence::Rate(rate(Rule::HardBounceWake, (n, d), 24, interval, classes))
     };
     Plan {
         rule: Rule::HardBounceWake,
@@ -73,7 +85,7 @@ pub(super) fn hard_bounce_wake() -> Course {
         |i| {
             let wave = Span::new(march(3, 10, 4), march(3, 10, 52));
             let hard = [(BounceClass::Hard, 15)];
-            let mut rate = rate((15, 35), 1, 0.05, (0.263, 0.606), &hard);
+            let mut rate = rate(Rule::HardBounceWake, (15, 35), 1, (0.263, 0.606), &hard);
             rate.until = Some(march(3, 11, 0));
             rate.newest_at = Some(wave.until);
             rate.wave = Some(wave);
@@ -108,9 +120,9 @@ pub(super) fn bounce_rate() -> Course {
         opened_at: march(3, 10, 0),
         escalated: None,
         evidence: [
-            Evidence::Rate(rate((4, 47), 1, 0.01, (0.024, 0.204), &four)),
-            Evidence::Rate(rate((18, 47), 1, 0.01, (0.245, 0.536), &many)),
-            Evidence::Rate(rate((0, 56), 1, 0.01, (0.0, 0.064), &[])),
+            Evidence::Rate(rate(Rule::BounceRate, (4, 47), 1, (0.024, 0.204), &four)),
+            Evidence::Rate(rate(Rule::BounceRate, (18, 47), 1, (0.245, 0.536), &many)),
+            Evidence::Rate(rate(Rule::BounceRate, (0, 56), 1, (0.0, 0.064), &[])),
         ],
         over_at: [march(3, 13, 0), march(3, 14, 0)],
     }
@@ -120,7 +132,7 @@ pub(super) fn bounce_rate() -> Course {
         "Sent when most of the bounces are refusals.",
         |i| {
             let classes = [(BounceClass::Blocked, 6)];
-            let mut rate = rate((6, 47), 1, 0.01, (0.048, 0.257), &classes);
+            let mut rate = rate(Rule::BounceRate, (6, 47), 1, (0.048, 0.257), &classes);
             rate.domains = vec![("example.com".to_owned(), 6)];
             i.evidence = Evidence::Rate(rate);
         },
@@ -130,7 +142,7 @@ pub(super) fn bounce_rate() -> Course {
         "Sent when days together show what no hour does: 40 mails a day, of which three bounce.",
         |i| {
             let hard = [(BounceClass::Hard, 19)];
-            let mut rate = rate((19, 240), 6 * 24, 0.01, (0.048, 0.121), &hard);
+            let mut rate = rate(Rule::BounceRate, (19, 240), 6 * 24, (0.048, 0.121), &hard);
             let wave = Span::new(march(3, 10, 0) - 6 * DAY + HOUR, march(3, 9, 12));
             rate.wave = Some(wave);
             rate.lasting = Some(LastingExcess {
@@ -173,7 +185,7 @@ pub(super) fn bounce_rate() -> Course {
 
 pub(super) fn spam_rate() -> Course {
     let spam = |n: u64, d, interval| {
-        let mut rate = rate((n, d), 24, 0.001, interval, &[]);
+        let mut rate = rate(Rule::SpamRate, (n, d), 24, interval, &[]);
         rate.domains = vec![];
         Evidence::Rate(rate)
     };
