@@ -64,6 +64,11 @@ impl Rule {
         matches!(self, Self::SendSilence | Self::SendDrop)
     }
 
+    /// Whether it learns which share of a stream's mail bounces, or is complained about.
+    pub const fn learns_from_bounces(self) -> bool {
+        matches!(self, Self::BounceRate | Self::SpamRate)
+    }
+
     /// Whether it learns from what becomes of a stream's sampled mail.
     pub const fn learns_from_delivery(self) -> bool {
         matches!(self, Self::DeliverySilence | Self::DeliveryDrop)
@@ -72,7 +77,7 @@ impl Rule {
 
 impl Evidence {
     /// Returns when the first message was sent of what it says is not delivered.
-    const fn lost_since(&self) -> Option<Timestamp> {
+    fn lost_since(&self) -> Option<Timestamp> {
         match self {
             Self::Delivery(_) | Self::DeliveryDrop(_) => self.began_at(),
             _ => None,
@@ -80,7 +85,7 @@ impl Evidence {
     }
 
     /// Returns when what it says is wrong began, where it knows more of that than when it was judged.
-    pub const fn began_at(&self) -> Option<Timestamp> {
+    pub fn began_at(&self) -> Option<Timestamp> {
         match self {
             Self::Rate(rate) => match rate.wave {
                 Some(wave) => Some(wave.from),
@@ -93,6 +98,8 @@ impl Evidence {
             },
             Self::Delivery(delivery) => delivery.since,
             Self::DeliveryDrop(drop) => Some(drop.since),
+            Self::Canary(canary) => canary.sent_at,
+            Self::Suppressed { addresses, .. } => addresses.iter().filter_map(|s| s.since).min(),
             _ => None,
         }
     }
@@ -229,7 +236,7 @@ impl History {
     }
 
     /// Returns when mail was sent again after `span`: at its end where its last hour has some; `None` where none was sent since.
-    fn mail_after(&self, span: Span) -> Option<Timestamp> {
+    pub fn mail_after(&self, span: Span) -> Option<Timestamp> {
         let next = self.hours.partition_point(|h| h.last_at < span.until);
         let next = self.hours.get(next)?.first_at;
         Some(next.max(span.until))

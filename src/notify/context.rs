@@ -429,7 +429,11 @@ fn last_span(incident: &Incident) -> Span {
             };
             Span::new(silence.gap.from.min(began), until)
         }
-        Evidence::Silence(silence) if incident.worst.is_some() => silence.gap,
+        Evidence::Silence(silence) if incident.worst.is_some() => {
+            // What was read later may have mail of an earlier time.
+            let gap = silence.gap;
+            Span::new(gap.from, gap.until.min(until).max(gap.from))
+        }
         Evidence::Drop(drop) if incident.worst.is_some() => {
             Span::new(drop.window.from.min(opened_at), until)
         }
@@ -438,6 +442,15 @@ fn last_span(incident: &Incident) -> Span {
         }
         Evidence::DeliveryDrop(drop) => Span::new(drop.since.min(opened_at), until),
         Evidence::Blind(blind) => Span::new(blind.since.min(opened_at), until),
+        // From the first mail that was missing, or address that got none, not from when that was found.
+        seen @ (Evidence::Canary(_) | Evidence::Suppressed { .. }) => {
+            let began = match incident.returned_at() {
+                None => Some(incident.first_began()),
+                Some(_) => None,
+            };
+            let from = began.into_iter().chain(seen.began_at()).min();
+            Span::new(from.unwrap_or(opened_at).min(opened_at), until)
+        }
         Evidence::DnsDrift(of) => {
             let since = of.broken.iter().map(|fault| fault.since).min();
             Span::new(since.unwrap_or(opened_at).min(opened_at), until)

@@ -161,7 +161,9 @@ pub(crate) async fn load_incident_page(
     let now = view_instant(store, None).await?;
     let problem = problem_span(&incident);
     let until = (problem.until + DAY).ceil(HOUR).min(shown_until(last, now));
-    let span = Span::new((problem.from - DAY).floor(HOUR), until);
+    // An address may have been suppressed for years.
+    let from = (problem.from - DAY).max(until - DEFAULT_SEASON);
+    let span = Span::new(from.floor(HOUR), until);
     let subject = incident.stream.as_ref().map(|stream| ChartSubject {
         server: incident.server.clone(),
         streams: vec![stream.clone()],

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::*;
 use crate::model::{
-    Bounce, DropEvidence, Evidence, Finding, MINUTE, Mail, Severity, SilenceEvidence, Status,
-    StreamId, Verdict, Zone,
+    Bounce, CanaryOutcome, DropEvidence, Evidence, Finding, MINUTE, Mail, Severity, SilenceEvidence,
+    Status, StreamId, Verdict, Zone,
 };
 use crate::notify::grouping::group_messages;
 use crate::notify::routing::NotificationState;
@@ -266,4 +266,34 @@ fn mail_whose_bounces_were_pruned_is_not_taken_for_mail_without_bounces() {
     assert_eq!(seen, [Span::new(now - keep, now)]);
     assert_eq!(history.bounce_events.len(), 14);
     assert!(history.hours[0].start < now - 29 * DAY);
+}
+
+#[test]
+fn the_end_of_a_canary_counts_from_the_first_mail_that_was_missing() {
+    let canary = ServerName::from(ServerName::CANARY);
+    let mut log = IncidentLog::new(canary, []);
+    let policy = Policy::new(false, Rules::default());
+    let mail = |hours, outcome| CanaryMail {
+        sent_at: at(hours, 0),
+        id: Some("6f1a3c44".to_owned()),
+        delivered_at: None,
+        outcome,
+    };
+    let lost = |hours| mail(hours, CanaryOutcome::Pending);
+    let mails = [mail(13, CanaryOutcome::Delivered), lost(12), lost(11)];
+    let steps: Vec<Transition> = [(12, 2), (13, 1), (14, 0)]
+        .into_iter()
+        .flat_map(|(hours, newest)| {
+            let finding = detect::evaluate_canary(&mails[newest..], HOUR, at(hours, 0));
+            log.apply(&policy, vec![finding], at(hours, 0))
+        })
+        .collect();
+    let [_, end] = &steps[..] else {
+        panic!("it opened and ended: {steps:#?}");
+    };
+    let told = alert(end, STYLE).to_text();
+    assert!(
+        told.contains("not delivered for 3 h (11:00–14:00)"),
+        "{told}"
+    );
 }

@@ -74,6 +74,7 @@ impl Plan<'_> {
                 _ => 0,
             },
             worst: Some(evidence.clone()),
+            began_at: evidence.began_at(),
             server_number: Some(9_708_911),
             ..Incident::opened(
                 id,
