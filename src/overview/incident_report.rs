@@ -2,9 +2,10 @@
 
 use crate::config::{Config, SINK_CHANNEL};
 use crate::cycle::poll::servers::{mark_unconfigured, watched_servers};
+use crate::detect::lasting_reach;
 use crate::model::{
-    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, Rule, SAMPLE_LOOKBACK, Span,
-    StreamKey, Timestamp, domain_of,
+    BounceClass, Coverage, DAY, Evidence, HOUR, Incident, Kind, MarkedTime, Rule, SAMPLE_LOOKBACK,
+    Span, StreamKey, Timestamp, domain_of,
 };
 use crate::output::explain::{
     Attempt, BounceLine, IncidentReport, LearnedFrom, Notification, Poll,
@@ -195,10 +196,11 @@ fn learned_from(
 ) -> Result<Option<LearnedFrom>, store::Error> {
     let (rule, at) = (incident.rule, incident.judged_at);
     let learns = |rule: Rule| (rule.learns_from_sending(), rule.learns_from_delivery());
+    let is_rate = rule.learns_from_bounces();
     let Some(stream) = &incident.stream else {
         return Ok(None);
     };
-    if learns(rule) == (false, false) {
+    if learns(rule) == (false, false) && !is_rate {
         return Ok(None);
     }
     let key = StreamKey::new(&incident.server, stream);
@@ -208,15 +210,27 @@ fn learned_from(
     }
     let oldest = if rule.learns_from_delivery() {
         at - SAMPLE_LOOKBACK
+    } else if is_rate {
+        lasting_reach(&history, at).from
     } else {
         Timestamp::MIN
     };
-    let marked = history.marked.into_iter();
-    let marked = marked.filter(|time| learns(time.rule) == learns(rule));
-    Ok(history.first_seen_at.map(|since| LearnedFrom {
+    let marked = std::mem::take(&mut history.marked).into_iter();
+    let marked = marked.filter(|time| match is_rate {
+        // Of what came before it learns nothing.
+        true => time.rule == rule && time.span.until > oldest,
+        false => learns(time.rule) == learns(rule),
+    });
+    let marked: Vec<MarkedTime> = marked.collect();
+    // What is usual of a rate is learned for the sum over days alone.
+    let is_sum = matches!(&incident.evidence, Evidence::Rate(rate) if rate.lasting.is_some());
+    let since = history
+        .first_seen_at
+        .filter(|_| !is_rate || is_sum || !marked.is_empty());
+    Ok(since.map(|since| LearnedFrom {
         rule,
         tag: incident.tag.clone(),
         since: since.max(oldest),
-        marked: marked.collect(),
+        marked,
     }))
 }

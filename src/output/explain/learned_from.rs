@@ -36,13 +36,14 @@ impl LearnedFrom {
 
     pub(super) fn lines(&self, at: Timestamp, style: Style) -> Vec<String> {
         let since = format_date_time(self.since, style.zone);
-        let mail = if self.rule.learns_from_delivery() {
-            "What became of the stream's sampled mail".to_owned()
-        } else {
-            self.tag.as_ref().map_or_else(
-                || "The stream's mail".to_owned(),
-                |tag| format!("Mail with {}", tag_label(tag)),
-            )
+        let mail = match (self.rule, &self.tag) {
+            (rule, _) if rule.learns_from_delivery() => {
+                "What became of the stream's sampled mail".to_owned()
+            }
+            (Rule::BounceRate, _) => "Bounces of the stream's mail".to_owned(),
+            (Rule::SpamRate, _) => "Complaints about the stream's mail".to_owned(),
+            (_, None) => "The stream's mail".to_owned(),
+            (_, Some(tag)) => format!("Mail with {}", tag_label(tag)),
         };
         let marked = self.marked.iter().map(|time| {
             let range = short_range(time.span, at, style.zone);
