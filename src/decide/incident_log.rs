@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::Policy;
 use crate::decide::transition::{self, NotificationBlock, StepTaken};
 use crate::model::{
-    Finding, Incident, IncidentState, Judgement, Rule, ServerName, StreamId, Tag, Timestamp,
+    Finding, Incident, IncidentState, Judgement, Rule, ServerName, Span, StreamId, Tag, Timestamp,
     Transition, Verdict,
 };
 
@@ -335,6 +335,23 @@ impl IncidentLog {
     pub fn judged_at(&self, key: &IncidentKey) -> Option<Timestamp> {
         let open = self.current.get(key).filter(|incident| incident.is_open());
         open.map(|incident| incident.judged_at)
+    }
+
+    /// Leaves of the unread time of each incident what `read` says is not read yet; it also says when the first mail was sent in that time:
+    /// by then a stop was over. It says nothing of what it does not know.
+    pub fn update_unread(
+        &mut self,
+        read: impl Fn(&IncidentKey, Span) -> Option<(Option<Span>, Option<Timestamp>)>,
+    ) {
+        for (key, incident) in &mut self.current {
+            let Some((left, sent)) = incident.unread.and_then(|unread| read(key, unread)) else {
+                continue;
+            };
+            incident.unread = left;
+            if incident.rule == Rule::SendSilence && !incident.is_open() {
+                incident.recovered_at = incident.recovered_at.into_iter().chain(sent).min();
+            }
+        }
     }
 
     /// Returns the open incident of this id.

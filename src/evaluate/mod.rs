@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::{IncidentKey, IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, Detector, PollHealth, Together};
-use crate::evaluate::unread::add_unread;
+use crate::evaluate::unread::{add_unread, forget_read};
 use crate::model::{
     Evidence, Finding, History, Incident, Learned, Rule, Series, ServerName, Step, StreamId,
     StreamKey, Timestamp, Transition, Verdict,
@@ -116,6 +116,7 @@ impl Evaluator {
         together: &Together,
         at: Timestamp,
     ) -> Vec<Transition> {
+        forget_read(log, histories, together);
         let joint = self.detect_together(log, together, at);
         let findings = self
             .detect_streams(log, histories, at)
@@ -204,6 +205,7 @@ impl Evaluator {
         together: &Together,
         at: Timestamp,
     ) -> Vec<Transition> {
+        forget_read(log, &BTreeMap::new(), together);
         let mut finding = self.detect_together(log, together, at);
         if let Some(Evidence::Silence(silence)) = finding.as_mut().map(|f| &mut f.evidence) {
             let is_muted = |s: &StreamKey| self.policy.is_muted(s.server(), Rule::SendSilence, at);
