@@ -1,12 +1,15 @@
 //! What is answered to a request that is none: hyper refuses it with a status and without a word.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use hyper::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::page::response::Response;
 
@@ -15,13 +18,16 @@ pub(super) struct Explained {
     socket: TcpStream,
     /// What is sent in place of the refusal, and how much of it was.
     refusal: Option<(Vec<u8>, usize)>,
+    /// When the client last took a part of an answer.
+    last_read: Rc<Cell<Instant>>,
 }
 
 impl Explained {
-    pub(super) const fn new(socket: TcpStream) -> Self {
+    pub(super) const fn new(socket: TcpStream, last_read: Rc<Cell<Instant>>) -> Self {
         Self {
             socket,
             refusal: None,
+            last_read,
         }
     }
 }
@@ -65,7 +71,9 @@ impl AsyncWrite for Explained {
             this.refusal = refusal(bytes).map(|refusal| (refusal, 0));
         }
         let Some((refusal, sent)) = &mut this.refusal else {
-            return Pin::new(&mut this.socket).poll_write(context, bytes);
+            let written = ready!(Pin::new(&mut this.socket).poll_write(context, bytes))?;
+            this.last_read.set(Instant::now());
+            return Poll::Ready(Ok(written));
         };
         while *sent < refusal.len() {
             let rest = refusal.get(*sent..).unwrap_or_default();

@@ -38,7 +38,7 @@ const MAX_HEADERS: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection ends so long after its last request came: it is idle then, or its answer is read too slowly.
 const MAX_IDLE: Duration = Duration::from_secs(50);
-/// A connection that asked less long ago keeps its place.
+/// A connection that was silent for no longer keeps its place.
 const MIN_PLACE: Duration = Duration::from_secs(1);
 /// How long an answer is given again to those who ask the same.
 const FRESH_FOR: Duration = Duration::from_secs(1);
@@ -189,7 +189,7 @@ async fn serve<S: Source>(site: Arc<Site<S>>, shutdown: CancellationToken) {
                 Some(permit) => Some(permit),
                 None => permits.acquire_owned().await.ok(),
             };
-            converse(socket, site, &place, shutdown).await;
+            converse(socket, site, Rc::clone(&place), shutdown).await;
             places
                 .borrow_mut()
                 .retain(|other| !Rc::ptr_eq(other, &place));
@@ -202,26 +202,58 @@ async fn serve<S: Source>(site: Arc<Site<S>>, shutdown: CancellationToken) {
 
 /// A connection, for those who may take its place.
 struct Place {
-    last_request: Rc<Cell<Instant>>,
+    last_request: Cell<Instant>,
+    /// When it last had a whole request, or took a part of an answer.
+    last_active: Rc<Cell<Instant>>,
+    /// Whether it waits for an answer: that is not its own silence.
+    is_answered: Cell<bool>,
     taken: CancellationToken,
 }
 
 impl Place {
     fn new() -> Self {
+        let now = Instant::now();
         Self {
-            last_request: Rc::new(Cell::new(Instant::now())),
+            last_request: Cell::new(now),
+            last_active: Rc::new(Cell::new(now)),
+            is_answered: Cell::new(false),
             taken: CancellationToken::new(),
         }
+    }
+
+    /// Says that a request has come, which is answered until what this returns is dropped.
+    fn begin_answer(self: Rc<Self>) -> Answering {
+        self.last_request.set(Instant::now());
+        self.is_answered.set(true);
+        Answering(self)
+    }
+
+    /// Returns since when the client has neither sent a whole request nor read of an answer; `None` while it waits for one.
+    fn silent_since(&self) -> Option<Instant> {
+        let is_silent = !self.is_answered.get() && !self.taken.is_cancelled();
+        is_silent.then(|| self.last_active.get())
+    }
+}
+
+/// A request that is being answered.
+struct Answering(Rc<Place>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.is_answered.set(false);
+        self.0.last_active.set(Instant::now());
     }
 }
 
 /// Ends the connection that was silent for longest: those who hang keep nobody from asking whether the daemon lives. Returns whether
 /// there was one.
 fn end_silent(places: &[Rc<Place>]) -> bool {
-    let kept = places.iter().filter(|place| !place.taken.is_cancelled());
-    let silent = kept.min_by_key(|place| place.last_request.get());
-    let silent = silent.filter(|place| place.last_request.get().elapsed() >= MIN_PLACE);
-    silent.inspect(|place| place.taken.cancel()).is_some()
+    let silent = places
+        .iter()
+        .filter_map(|place| Some((place.silent_since()?, place)));
+    let longest = silent.min_by_key(|(since, _)| *since);
+    let longest = longest.filter(|(since, _)| since.elapsed() >= MIN_PLACE);
+    longest.inspect(|(_, place)| place.taken.cancel()).is_some()
 }
 
 /// Listens, as soon as the port is free.
@@ -266,7 +298,7 @@ fn turn_away(socket: &TcpStream) {
 async fn converse<S: Source>(
     socket: TcpStream,
     site: Arc<Site<S>>,
-    place: &Place,
+    place: Rc<Place>,
     shutdown: CancellationToken,
 ) {
     let Ok(local) = socket.local_addr() else {
@@ -275,18 +307,24 @@ async fn converse<S: Source>(
     let max_idle = site.max_idle;
     let last_request = &place.last_request;
     last_request.set(Instant::now());
-    let noted = Rc::clone(last_request);
+    let own = Rc::clone(&place);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        noted.set(Instant::now());
-        answer(Arc::clone(&site), request, local.ip())
+        let answering = Rc::clone(&own).begin_answer();
+        let answered = answer(Arc::clone(&site), request, local.ip());
+        async move {
+            let answered = answered.await;
+            drop(answering);
+            answered
+        }
     });
+    let explained = Explained::new(socket, Rc::clone(&place.last_active));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .half_close(false)
-        .serve_connection(TokioIo::new(Explained::new(socket)), service);
+        .serve_connection(TokioIo::new(explained), service);
     tokio::pin!(connection);
     loop {
         tokio::select! {
@@ -327,6 +365,24 @@ mod tests {
     /// How long a test waits for what should come at once.
     const PATIENCE: Duration = Duration::from_secs(5);
 
+    #[tokio::test(start_paused = true)]
+    async fn only_a_client_that_is_silent_itself_loses_its_place() {
+        let places = [Rc::new(Place::new()), Rc::new(Place::new())];
+        let [slow, reader] = &places;
+        let pass = || tokio::time::advance(2 * MIN_PLACE);
+        let answering = Rc::clone(slow).begin_answer();
+        pass().await;
+        reader.last_active.set(Instant::now());
+        assert!(!end_silent(&places), "one waits, the other reads");
+        drop(answering);
+        assert!(!end_silent(&places), "it has just been answered");
+        pass().await;
+        reader.last_active.set(Instant::now());
+        assert!(end_silent(&places), "it does not read");
+        assert!(slow.taken.is_cancelled() && !reader.taken.is_cancelled());
+        assert!(!end_silent(&places), "it has lost its place already");
+    }
+
     #[tokio::test]
     async fn a_connection_without_requests_is_ended_after_its_last_answer() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -362,7 +418,13 @@ mod tests {
         };
         let server = async {
             let (socket, _) = listener.accept().await.expect("accepted");
-            converse(socket, site, &Place::new(), CancellationToken::new()).await;
+            converse(
+                socket,
+                site,
+                Rc::new(Place::new()),
+                CancellationToken::new(),
+            )
+            .await;
         };
         let (answer, ()) = tokio::join!(client, server);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
