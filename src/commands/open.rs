@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::commands::{INCOMPLETE, USAGE};
@@ -21,14 +20,14 @@ pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, Str
     open_context(config, std::io::sink())
 }
 
-/// Opens a context over the database as it stands: none is made, and its schema is not changed. Where there is none, nothing is stored.
+/// Opens a context over the database as it stands when it is read: none is made, and its schema is not changed. As long as there is none,
+/// nothing is stored.
 pub(crate) fn open_as_it_is(config: Config) -> Result<Arc<Context>, (u8, String)> {
     let notifier = new_notifier(&config, std::io::sink())?;
     let store = match &config.store.database {
         #[cfg(feature = "postgres")]
         Some(address) => Store::look_at_postgres(address),
-        _ if missing_database(&config).is_some() => Store::open_sqlite(Path::new(":memory:")),
-        _ => Store::look_at_sqlite(&config.store.path),
+        _ => Ok(Store::await_sqlite(&config.store.path)),
     };
     let context = Context::with_store(config, notifier, store.map_err(store_error)?);
     context.map(Arc::new).map_err(setup_error)

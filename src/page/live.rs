@@ -396,8 +396,10 @@ impl Source for Live {
     }
 
     async fn warm(&self) {
-        if let Err(error) = self.read_all().await {
-            tracing::debug!("nothing is read ahead for the page: {error}");
+        match self.read_all().await {
+            Err(error @ SourceError::Disabled(_)) => tracing::warn!("{error}"),
+            Err(error) => tracing::debug!("nothing is read ahead for the page: {error}"),
+            Ok(_) => {}
         }
     }
 

@@ -17,6 +17,7 @@ mod tests;
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pool::Pool;
 
@@ -86,6 +87,28 @@ impl Store {
             shared: false,
             reconnects: true,
         })
+    }
+
+    /// The `SQLite` database at `path` as it stands when it is read: none is made, and its schema is not changed. Until there is one it is
+    /// an empty one in memory. It connects when it is first used, and again after [`Self::close_idle`].
+    pub fn await_sqlite(path: &Path) -> Self {
+        let (path, was_there) = (path.to_owned(), AtomicBool::new(false));
+        let connect = move |_| {
+            // One that was removed is not as if there had never been any.
+            let is_there = may_exist(&path) || was_there.load(Ordering::Relaxed);
+            was_there.store(is_there, Ordering::Relaxed);
+            let opened = match is_there {
+                true => Sqlite::open_as_it_is(&path),
+                false => Sqlite::open(Path::new(":memory:")),
+            };
+            opened.map(Database::Sqlite)
+        };
+        Self {
+            pool: Arc::new(Pool::with_limit(1, Box::new(connect))),
+            file: None,
+            shared: false,
+            reconnects: true,
+        }
     }
 
     /// The schema `hushwatch` of the `PostgreSQL` database at `address`, to which the first call connects.

@@ -413,6 +413,26 @@ async fn a_store_that_gives_back_what_it_cached_keeps_its_connection() {
     }
 }
 
+#[tokio::test]
+async fn a_database_that_is_awaited_is_seen_as_soon_as_there_is_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("test.db");
+    let awaited = Store::await_sqlite(&path);
+    let states = || async {
+        awaited.close_idle();
+        awaited.call(Database::server_states).await
+    };
+    assert!(states().await.expect("an empty one").is_empty());
+    assert!(!path.exists(), "none is made");
+    let made = Store::open_sqlite(&path).expect("opened");
+    let written = made.call(|s| s.server_state(&shop(), start())).await;
+    written.expect("written");
+    drop(made);
+    assert!(states().await.expect("that one").contains_key(&shop()));
+    std::fs::remove_file(&path).expect("removed");
+    states().await.expect_err("it was there");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]

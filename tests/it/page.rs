@@ -577,6 +577,30 @@ fn where_monitoring_is_off_it_shows_the_database_that_is_put_in_place_of_another
 }
 
 #[test]
+fn where_monitoring_is_off_it_shows_the_database_that_comes_later() {
+    if crate::store::needs_a_file("what is put in the place of none") {
+        return;
+    }
+    let mut world = with_mail();
+    let path = world.folder.path().join("hushwatch.db");
+    let aside = world.folder.path().join("former.db");
+    assert_eq!(world.cycle(clock::now()).code, 0);
+    std::fs::rename(&path, &aside).expect("moved away");
+    for damaged in [false, true] {
+        if damaged {
+            std::fs::rename(&path, &aside).expect("moved away");
+            std::fs::write(&path, vec![b'#'; 5_000]).expect("written");
+        }
+        let daemon = switched_off(&mut world);
+        let shown = || daemon.get("/", "");
+        let before = shown();
+        assert!(!before.contains("shop/outbound"), "{before}");
+        std::fs::rename(&aside, &path).expect("put in place");
+        wait_until("what is stored is shown", || shown().contains("shop/outbound"));
+    }
+}
+
+#[test]
 fn where_monitoring_is_off_and_nothing_can_be_shown_it_says_so() {
     if crate::store::needs_a_file("what lies in place of a file") {
         return;
