@@ -211,3 +211,65 @@ impl StreamReader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+    use crate::cycle::Notifier;
+    use crate::model::{Coverage, HourCount, MINUTE};
+    use crate::store::Store;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_772_532_000);
+
+    /// Four weeks of mail in every hour, all of it read.
+    fn history() -> History {
+        let weeks = Span::new(NOW - 28 * DAY, NOW);
+        let hours = (0..28 * 24).map(|hour| HourCount {
+            start: weeks.from + HOUR * hour,
+            sent: 30,
+            first_at: weeks.from + HOUR * hour,
+            last_at: weeks.from + HOUR * hour + 58 * MINUTE,
+        });
+        History {
+            first_seen_at: Some(weeks.from),
+            installed_at: Some(weeks.from),
+            messages: Coverage::from_spans([weeks]),
+            hours: hours.collect(),
+            ..History::default()
+        }
+    }
+
+    #[test]
+    fn of_a_server_that_is_not_read_no_alert_is_promised() {
+        crate::tls::install_provider();
+        let (_folder, sources) = Sources::of_file("", &[]);
+        let config = load(&sources).expect("a valid configuration");
+        let server = config.servers[0].clone();
+        let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
+        let store = Store::open_sqlite(":memory:".as_ref()).expect("a database");
+        let context = Context::with_store(config, notifier, store).expect("a context");
+        let stop = |state: &ServerState| {
+            let reader = StreamReader {
+                context: &context,
+                server: &server,
+                state,
+                losses: &[],
+                series: 1,
+                now: NOW,
+            };
+            reader.stop(&history(), &Rules::default())
+        };
+        let read = ServerState {
+            last_complete_at: Some(NOW),
+            ..ServerState::default()
+        };
+        assert!(matches!(stop(&read), Stop::Noticed { .. }));
+        let failing = ServerState {
+            incomplete_since: Some(NOW),
+            ..read
+        };
+        assert_eq!(stop(&failing), Stop::Unread);
+        assert_eq!(stop(&ServerState::default()), Stop::Unread);
+    }
+}

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::model::{
-    BounceEvent, Coverage, CumulativeCounts, KnownRecipients, MINUTE, SampledMessage,
+    BounceEvent, Coverage, CumulativeCounts, HOUR, HourCount, KnownRecipients, MINUTE,
+    SampledMessage,
 };
 
 /// 2026-03-03T10:00:00Z.
@@ -69,6 +70,29 @@ fn told(history: &History) -> StreamDay {
     let silence = Silence::for_stream(history, day().until, &rules, 1);
     let known = (&silence, &[][..], 1);
     digest_entry(history, &"outbound".into(), day(), &rules, known)
+}
+
+#[test]
+fn of_a_stream_whose_newest_mail_was_not_read_no_alert_is_promised() {
+    let weeks = Span::new((now() - 28 * DAY).floor(HOUR), now());
+    let hours = std::iter::successors(Some(weeks.from), |at| Some(*at + HOUR));
+    let hours = hours.take_while(|at| *at < now()).map(|start| HourCount {
+        start,
+        sent: 30,
+        first_at: start,
+        last_at: start + 58 * MINUTE,
+    });
+    let mut history = history(10, 1);
+    history.first_seen_at = Some(weeks.from);
+    history.installed_at = Some(weeks.from);
+    history.hours = hours.collect();
+    history.messages = Coverage::from_spans([weeks]);
+    assert!(
+        told(&history).unnoticed.is_some(),
+        "it is promised of what is read"
+    );
+    history.messages = history.messages.without(Span::before(now(), HOUR));
+    assert_eq!(told(&history).unnoticed, None);
 }
 
 #[test]
