@@ -8,7 +8,7 @@ use crate::notify::alert::Style;
 use crate::notify::context::{since_when, worst_phrase};
 use crate::notify::describe::{describe_worst, other_server};
 use crate::notify::phrase::problem_name;
-use crate::text::format::{format_duration, length_in_minutes, short_time};
+use crate::text::format::{format_duration, short_time};
 use crate::text::sanitize::clean;
 
 /// Returns by whom an incident was closed, and as what: `closed as real by Amy`; `None` of one that ended otherwise.
@@ -121,7 +121,7 @@ fn opens_again(incident: &Incident, when: &str) -> String {
         // Twice as long is later than the day, or no sooner.
         Evidence::Silence(silence) if silence.gap.length() >= DAY => None,
         Evidence::Silence(silence) => {
-            let doubled = format_duration(length_in_minutes(silence.gap) * 2);
+            let doubled = format_duration(silence.gap.length() * 2);
             Some(format!("once no mail was sent for {doubled}"))
         }
         evidence => doubling(evidence, incident.rule).map(|what| format!("once {what}")),

@@ -14,7 +14,9 @@ use crate::notify::rate::{describe_rate, has_none_since, past_window};
 use crate::notify::together::describe_silent;
 use crate::notify::unjudged::{describe_unjudged, is_quiet_week, is_unjudged};
 use crate::text::elide::{elide, elide_and};
-use crate::text::format::{approx, approx_percent, count, format_length, plural, short_time};
+use crate::text::format::{
+    approx, approx_percent, count, format_duration, format_length, plural, short_time,
+};
 use crate::text::sanitize::{clean, mask, truncate};
 
 /// The maximum number of characters of a suppression's reason that are shown.
@@ -117,7 +119,7 @@ pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident, rate, at, style),
         Evidence::Silence(silence) => {
-            let stopped = format_length(silence.gap);
+            let stopped = format_duration(silence.gap.length());
             match silence.streams.len() {
                 0 => format!("no mail sent for {stopped}"),
                 streams => format!("no mail sent for {stopped} on any of {streams} streams"),
