@@ -10,14 +10,18 @@ use crate::notify::samples::courses;
 /// Returns mail of which a rate would be so at `at`, each to one recipient.
 fn mail_of(rule: Rule, rate: &RateEvidence, at: Timestamp) -> History {
     let covered = Coverage::from_spans([Span::before(at, 2 * rate.window)]);
-    let sent_at = at - 20 * MINUTE;
+    // Of a day the last hour alone says nothing, and its newest bounce is in it.
+    let sent_at = at - rate.window / 3;
     let class = match rule {
         Rule::SpamRate => BounceClass::Complaint,
         _ => BounceClass::Hard,
     };
     let bounced = (0..rate.numerator).map(|n| BounceEvent {
         tag: None,
-        at: at - 10 * MINUTE,
+        at: match n {
+            0 => at - 10 * MINUTE,
+            _ => sent_at + 10 * MINUTE,
+        },
         message: n.to_string(),
         sent_at: Some(sent_at),
         class,
@@ -34,9 +38,14 @@ fn mail_of(rule: Rule, rate: &RateEvidence, at: Timestamp) -> History {
             recipients: sent(),
             messages: sent(),
         },
-        bounce_events: bounced.collect(),
+        bounce_events: in_order(bounced.collect()),
         ..History::default()
     }
+}
+
+fn in_order(mut events: Vec<BounceEvent>) -> Vec<BounceEvent> {
+    events.sort_by_key(|event| event.at);
+    events
 }
 
 /// Returns the verdict and the evidence of a rule on such mail. With `confidence` a window reaches back further than the samples do.
