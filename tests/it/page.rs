@@ -596,7 +596,9 @@ fn where_monitoring_is_off_it_shows_the_database_that_comes_later() {
         let before = shown();
         assert!(!before.contains("shop/outbound"), "{before}");
         std::fs::rename(&aside, &path).expect("put in place");
-        wait_until("what is stored is shown", || shown().contains("shop/outbound"));
+        wait_until("what is stored is shown", || {
+            shown().contains("shop/outbound")
+        });
     }
 }
 

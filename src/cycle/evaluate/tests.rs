@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::*;
 use crate::model::{
-    Bounce, CanaryOutcome, DropEvidence, Evidence, Finding, MINUTE, Mail, Severity, SilenceEvidence,
-    Status, StreamId, Verdict, Zone,
+    Bounce, CanaryOutcome, DropEvidence, Evidence, Finding, MINUTE, Mail, Severity,
+    SilenceEvidence, Status, StreamId, Verdict, Zone,
 };
 use crate::notify::grouping::group_messages;
 use crate::notify::routing::NotificationState;
