@@ -21,6 +21,7 @@ use crate::cycle::evaluate::found_late::{evaluate_found_late, instants_of_found}
 use crate::cycle::evaluate::unwatched::{close_unwatched, unwatched_servers};
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::sinks::ReportedStep;
 use crate::cycle::stats::budget_series;
 use crate::decide::{IncidentLog, MuteEnd, Policy};
 use crate::detect::{self, PollHealth};
@@ -29,7 +30,7 @@ use crate::model::{
     BLOCKS_LOOKBACK, CanaryMail, DAY, DnsRecord, HOUR, History, Incident, Mute, Rule, Rules,
     SAMPLE_LOOKBACK, ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
 };
-use crate::notify::alert::{Style, alert};
+use crate::notify::alert::Style;
 use crate::notify::grouping::ServerUpdates;
 use crate::notify::routing::Route;
 use crate::store::{self, Database, Store};
@@ -65,7 +66,7 @@ pub(crate) struct OtherPolls {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CycleEvaluation {
-    pub transitions: Vec<(Transition, String)>,
+    pub transitions: Vec<ReportedStep>,
     pub open: Vec<Incident>,
     pub mutes: Vec<Mute>,
 }
@@ -106,7 +107,7 @@ pub(crate) async fn evaluate(
             servers.push(close_unwatched(context, name, &policy, now).await?);
         }
     }
-    let mut evaluation = CycleEvaluation::new(&servers, mutes, context.style());
+    let mut evaluation = CycleEvaluation::new(&servers, mutes, now, context.style());
     evaluation.log();
     let notified = load_notified(context, &servers).await?;
     let mut commit = build_commit(context, polls, servers, &evaluation, &notified, now);
@@ -117,13 +118,15 @@ pub(crate) async fn evaluate(
 }
 
 impl CycleEvaluation {
-    fn new(servers: &[ServerEvaluation], mutes: Vec<Mute>, style: Style) -> Self {
+    fn new(servers: &[ServerEvaluation], mutes: Vec<Mute>, now: Timestamp, style: Style) -> Self {
         let incidents = servers.iter().flat_map(|server| &server.incidents);
-        let transitions = servers.iter().flat_map(|server| &server.transitions);
+        let reported = |server: &ServerEvaluation| {
+            let steps = server.transitions.iter();
+            let steps = steps.map(|step| ReportedStep::new(step, &server.incidents, now, style));
+            steps.collect::<Vec<_>>()
+        };
         Self {
-            transitions: transitions
-                .map(|t| (t.clone(), alert(t, style).to_text()))
-                .collect(),
+            transitions: servers.iter().flat_map(reported).collect(),
             open: incidents.filter(|i| i.is_open()).cloned().collect(),
             mutes,
         }
@@ -131,12 +134,12 @@ impl CycleEvaluation {
 
     /// Logs every transition, before any message of it is sent.
     fn log(&self) {
-        for (transition, _) in &self.transitions {
-            let incident = &transition.incident;
+        for ReportedStep { step, .. } in &self.transitions {
+            let incident = &step.incident;
             tracing::info!(
                 incident = incident.id, rule = %incident.rule, severity = incident.severity.name(),
-                server = %incident.server, notified = transition.notified, at = %transition.at,
-                "incident {}", transition.step.name()
+                server = %incident.server, notified = step.notified, at = %step.at,
+                "incident {}", step.step.name()
             );
         }
     }

@@ -56,6 +56,7 @@ use crate::cycle::poll::same_server::load_same_servers;
 use crate::cycle::poll::servers::{ServerList, discover_servers};
 use crate::cycle::report::CheckReport;
 use crate::cycle::sentry::CycleSentry;
+use crate::cycle::sinks::ReportedStep;
 use crate::model::{HOURS_KEPT, Timestamp};
 use crate::notify::describe::describe_same_server;
 use crate::store::{self, CycleLock, Database, Store};
@@ -183,6 +184,7 @@ async fn run_steps(
         dns: None,
     };
     let mut evaluation = evaluate(context, &polls.outcomes, &others, &leases, now).await?;
+    let answered = answered.into_iter().map(ReportedStep::from);
     evaluation.transitions.splice(..0, answered);
     // Whichever process is the last to poll knows everything, and the whole day.
     let mut hello = None;

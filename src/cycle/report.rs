@@ -8,13 +8,12 @@ use crate::cycle::evaluate::CycleEvaluation;
 use crate::cycle::health::polled_elsewhere;
 use crate::cycle::poll::servers::{mark_unconfigured, watched_servers};
 use crate::cycle::readiness::readiness;
+use crate::cycle::sinks::ReportedStep;
 use crate::cycle::stats::StreamStats;
 use crate::cycle::{Context, PollResults};
-use crate::model::{
-    DAY, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
-};
+use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp};
 use crate::notify::Message;
-use crate::output::json::{IncidentView, MuteView, StreamView, TransitionView};
+use crate::output::json::{IncidentView, MuteView, StreamView};
 use crate::output::readiness::Readiness;
 use crate::store::{self, Store};
 use crate::text::format::plural;
@@ -128,14 +127,17 @@ pub(crate) async fn check(
         servers.push(view);
     }
     let open = open_incidents(context, evaluation).await?;
-    let transition = |(t, text): &(Transition, String)| json!(TransitionView::new(t, text));
     let incident = |incident| json!(IncidentView::new(incident, now, context.style()));
     let mute = |mute| json!(MuteView::new(mute));
     Ok(CheckReport {
         at: now.to_string(),
         complete,
         servers,
-        transitions: evaluation.transitions.iter().map(transition).collect(),
+        transitions: evaluation
+            .transitions
+            .iter()
+            .map(ReportedStep::to_json)
+            .collect(),
         open_incidents: open.iter().map(incident).collect(),
         mutes: evaluation.mutes.iter().map(mute).collect(),
         notices,

@@ -2,33 +2,80 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::SinkConfig;
 use crate::model::{Incident, Step, Timestamp, Transition};
 use crate::notify::alert::{Style, alert};
 use crate::notify::answered::acknowledgement_text;
-use crate::notify::grouping::is_silent_end;
+use crate::notify::grouping::{as_of_now, is_silent_end};
 use crate::output::json::{AcknowledgementView, TransitionView};
 use crate::store::{MessageKind, NewMessage, Placement};
 
 /// The steps that people were notified of before, in order, by the id of their incident.
 pub(crate) type NotifiedSteps = BTreeMap<String, Vec<Transition>>;
 
+/// A step of an incident, and how it reads.
+#[derive(Clone, Debug)]
+pub(crate) struct ReportedStep {
+    /// As it was decided.
+    pub step: Transition,
+    /// With its incident as people and scripts read of it: of an instant that was missed, with the figures of now.
+    pub shown: Transition,
+    pub text: String,
+}
+
+impl ReportedStep {
+    /// Returns a step of a server with these `incidents` as it is reported at `now`.
+    pub(crate) fn new(
+        step: &Transition,
+        incidents: &[Incident],
+        now: Timestamp,
+        style: Style,
+    ) -> Self {
+        let current = as_of_now(step, incidents, now);
+        Self {
+            text: alert(&current, style).to_text(),
+            step: step.clone(),
+            // It was taken when it was, whatever is known of it by now.
+            shown: Transition {
+                at: step.at,
+                ..current
+            },
+        }
+    }
+
+    /// Returns its object for scripts.
+    pub(crate) fn to_json(&self) -> Value {
+        json!(TransitionView::new(&self.shown, &self.text))
+    }
+}
+
+impl From<(Transition, String)> for ReportedStep {
+    fn from((step, text): (Transition, String)) -> Self {
+        Self {
+            shown: step.clone(),
+            step,
+            text,
+        }
+    }
+}
+
 /// Returns a row for each sink and each step that it wants, in the order of `steps`; of several steps of one incident the last one,
 /// where a sink does not want each. What a sink was told of by the steps `before` is told as over there, too, whatever has become of its
 /// severity and its rule; where it would stay open for ever also if nobody is notified of its end.
 pub(crate) fn sink_rows(
     sinks: &[SinkConfig],
-    steps: &[(Transition, String)],
+    steps: &[ReportedStep],
     before: &NotifiedSteps,
 ) -> Vec<NewMessage> {
     let mut rows = Vec::new();
     for sink in sinks {
         let mut seen = BTreeSet::new();
-        let wanted = steps.iter().enumerate().rev().filter(|(place, (step, _))| {
+        let wanted = steps.iter().enumerate().rev().filter(|(place, reported)| {
+            let step = &reported.step;
             let incident = &step.incident;
-            let earlier = || steps[..*place].iter().map(|(step, _)| step);
+            let earlier = || steps[..*place].iter().map(|earlier| &earlier.step);
             let ends_there =
                 || step.step == Step::Resolved && has_open(sink, incident, before, earlier());
             let is_ended = || sink.kind.keeps_open() && is_silent_end(step) && ends_there();
@@ -39,9 +86,9 @@ pub(crate) fn sink_rows(
             is_wanted && (sink.kind.wants_every_step() | seen.insert(&incident.id))
         });
         let wanted: Vec<_> = wanted.collect();
-        rows.extend(wanted.into_iter().rev().map(|(_, (step, text))| {
-            let body = json!(TransitionView::new(step, text)).to_string();
-            sink_row(sink, &step.incident, text, body)
+        rows.extend(wanted.into_iter().rev().map(|(_, reported)| {
+            let body = reported.to_json().to_string();
+            sink_row(sink, &reported.step.incident, &reported.text, body)
         }));
     }
     rows
@@ -99,11 +146,7 @@ fn sink_row(sink: &SinkConfig, incident: &Incident, text: &str, body: String) ->
 }
 
 /// Returns the end of an incident that a mute had held back, as it is sent at the end of the mute.
-pub(crate) fn resolved_step(
-    incident: &Incident,
-    now: Timestamp,
-    style: Style,
-) -> (Transition, String) {
+pub(crate) fn resolved_step(incident: &Incident, now: Timestamp, style: Style) -> ReportedStep {
     let step = Transition {
         at: now,
         step: Step::Resolved,
@@ -111,7 +154,7 @@ pub(crate) fn resolved_step(
         notified: true,
     };
     let text = alert(&step, style).to_text();
-    (step, text)
+    (step, text).into()
 }
 
 #[cfg(test)]
@@ -150,7 +193,7 @@ mod tests {
 
     /// Which steps the only sink is told of.
     fn told(sink: &SinkConfig, names: &[&str], earlier: &[&str]) -> Vec<String> {
-        let steps: Vec<_> = names.iter().map(|name| step(name)).collect();
+        let steps: Vec<_> = names.iter().map(|name| step(name).into()).collect();
         let rows = sink_rows(std::slice::from_ref(sink), &steps, &before(earlier));
         let last = |row: NewMessage| row.text.lines().last().unwrap_or_default().to_owned();
         rows.into_iter().map(last).collect()
@@ -190,7 +233,8 @@ mod tests {
         // Nobody was notified of its beginning.
         let (mut muted, text) = step("opened");
         muted.notified = false;
-        let rows = sink_rows(&[warn], &[(muted, text), step("resolved")], &before(&[]));
+        let steps = [(muted, text).into(), step("resolved").into()];
+        let rows = sink_rows(&[warn], &steps, &before(&[]));
         assert_eq!(rows, []);
     }
 
@@ -201,7 +245,7 @@ mod tests {
             let (mut over, text) = step("resolved");
             (over.notified, over.incident.notified) = (false, true);
             let told = |before: &NotifiedSteps| {
-                let steps = [(over.clone(), text.clone())];
+                let steps = [(over.clone(), text.clone()).into()];
                 sink_rows(std::slice::from_ref(&sink), &steps, before).len()
             };
             let is_pager = matches!(kind, SinkKind::PagerDuty | SinkKind::Opsgenie);
@@ -222,10 +266,11 @@ mod tests {
         for step in earlier.values_mut().flatten() {
             step.incident.rule = Rule::SendDrop;
         }
-        let over = sink_rows(std::slice::from_ref(&drops), &[step("resolved")], &earlier);
+        let resolved = [step("resolved").into()];
+        let over = sink_rows(std::slice::from_ref(&drops), &resolved, &earlier);
         assert_eq!(over.len(), 1);
         assert_eq!(over[0].channel, "sink:pagerduty");
-        let worse = sink_rows(&[drops], &[step("escalated")], &earlier);
+        let worse = sink_rows(&[drops], &[step("escalated").into()], &earlier);
         assert_eq!(worse, [], "it is of another rule now");
     }
 

@@ -3,7 +3,8 @@
 #[cfg(all(feature = "doctor", feature = "email"))]
 mod mail;
 
-use hushwatch::model::{DAY, HOUR, Timestamp};
+use hushwatch::model::{DAY, HOUR, Span, Timestamp};
+use hushwatch::sim::postmark::Profile;
 use hushwatch::sim::receiver::{Delivery, Receiver};
 use hushwatch::sim::{Fault, Plan};
 
@@ -309,6 +310,36 @@ both! {
     what_one_sink_does_concerns_no_other
     what_is_over_before_a_sink_is_back_pages_nobody
     a_sink_that_is_down_for_days_or_gone_is_named_and_given_up
+}
+
+/// A step of an instant that was missed reads the same everywhere: as of now.
+#[test]
+fn what_was_missed_has_one_text_and_its_figures() {
+    let (receiver, mut world) = world(Process::New);
+    let span = Span::new(at("2026-01-26T00:00:00Z"), at("2026-03-11T00:00:00Z"));
+    let profile = Profile::office_hours(20.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    let stop = Span::new(at("2026-03-10T10:00:00Z"), span.until);
+    world.shop.stop_sending("outbound", stop);
+    world.hours("2026-03-10T06:00:00Z", "2026-03-10T10:00:00Z");
+    world.set_aside("before what is tested");
+    receiver.take();
+    let found = world.cycle(at("2026-03-10T17:00:00Z"));
+    let steps = ["send_silence opened", "send_silence escalated"];
+    assert_eq!(found.steps(), steps, "{}", found.report);
+    let deliveries = receiver.take();
+    let sent = deliveries.iter().filter(|d| d.target == "/bell");
+    let sent: Vec<serde_json::Value> = sent.map(Delivery::json).collect();
+    assert_eq!(serde_json::json!(sent), found.report["transitions"]);
+    for (step, hour) in sent.iter().zip(["11", "12"]) {
+        assert_eq!(step["at"], format!("2026-03-10T{hour}:00:00Z"));
+        assert_eq!(step["severity"], "wake", "{step}");
+        let text = step["text"].as_str().expect("a text");
+        assert!(text.contains("no mail sent for 7 h 2 min"), "{text}");
+    }
+    let alerts = world.alerts();
+    let told = "🔴 WAKE worse shop/outbound: no mail sent for 7 h 2 min";
+    assert_eq!(alerts, [told], "Slack too");
 }
 
 #[test]

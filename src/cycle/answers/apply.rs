@@ -258,7 +258,7 @@ impl<'c> Desk<'c> {
         let rows =
             acknowledged.flat_map(|incident| acknowledgement_rows(sinks, incident, &before, style));
         let steps = self.commit.transitions.iter().cloned();
-        let steps: Vec<_> = steps.map(with_its_end).collect();
+        let steps: Vec<_> = steps.map(|step| with_its_end(step).into()).collect();
         Ok(rows.chain(sink_rows(sinks, &steps, &before)).collect())
     }
 

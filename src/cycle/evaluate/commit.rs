@@ -8,8 +8,7 @@ use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::sinks::{resolved_step, sink_rows};
 use crate::cycle::stored_message::channel_row;
 use crate::model::{Timestamp, Transition};
-use crate::notify::alert::alert;
-use crate::notify::grouping::{ServerUpdates, as_of_now, group_messages, is_silent_turn};
+use crate::notify::grouping::{ServerUpdates, group_messages, is_silent_turn};
 use crate::notify::routing::{NotificationState, ThreadState};
 use crate::store::{self, CycleCommit, Database, MessageKind, MessageThread};
 
@@ -20,7 +19,7 @@ pub(crate) async fn close_commit(
     now: Timestamp,
 ) -> Result<CycleCommit, store::Error> {
     let (servers, style) = ([server], context.style());
-    let evaluation = CycleEvaluation::new(&servers, Vec::new(), style);
+    let evaluation = CycleEvaluation::new(&servers, Vec::new(), now, style);
     evaluation.log();
     let notified = load_notified(context, &servers).await?;
     Ok(build_commit(
@@ -90,23 +89,17 @@ pub(super) fn build_commit(
     let edits = messages.edits.into_iter();
     let released = servers.iter().flat_map(|s| &s.mute_end.resolved);
     let released = released.map(|incident| resolved_step(incident, now, style));
-    // What was judged for an instant that was missed is read now.
-    let of_server = |server: &ServerEvaluation| {
-        let told = server.transitions.iter().map(|step| {
-            let shown = as_of_now(step, &server.incidents, now);
-            (step.clone(), alert(&shown, style).to_text())
-        });
-        told.collect::<Vec<_>>()
-    };
-    let steps = servers.iter().flat_map(of_server).chain(released);
-    let steps: Vec<_> = steps.collect();
+    let reported = evaluation.transitions.iter();
+    let steps: Vec<_> = reported.clone().cloned().chain(released).collect();
     let for_sinks = sink_rows(&context.config.sinks, &steps, &notified.steps);
     CycleCommit {
         servers: polls
             .iter()
             .map(|poll| (poll.name().clone(), poll.state.clone(), poll.record.clone()))
             .collect(),
-        transitions: evaluation.transitions.clone(),
+        transitions: reported
+            .map(|reported| (reported.step.clone(), reported.text.clone()))
+            .collect(),
         messages: alerts
             .map(|m| channel_row(MessageKind::Alert, m))
             .chain(catch_ups.map(|m| channel_row(MessageKind::CatchUp, m)))
