@@ -122,8 +122,8 @@ pub struct BounceEvent {
     pub tag: Option<String>,
 }
 
-/// A message whose delivery is followed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A message whose delivery is followed. In order of sending; what was sent at the same instant has an order, too, whoever lists it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SampledMessage {
     /// When it was sent.
     pub sent_at: Timestamp,
@@ -252,6 +252,8 @@ pub struct History {
     pub bounce_events: Vec<BounceEvent>,
     /// Sampled mail in the range that was loaded and [`SAMPLE_LOOKBACK`] before it, in order of sending.
     pub sampled: Vec<SampledMessage>,
+    /// The digests of what was delivered of it, of the weeks that were read as one value, as they were read.
+    pub packed_samples: PackedWeeks,
     /// What the list of suppressions said of the operator's own addresses.
     pub checks: Vec<AddressCheck>,
     /// What recipient domains blocked before the range of the bounces, as far as it was loaded.

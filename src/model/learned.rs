@@ -37,6 +37,8 @@ pub struct Series {
     pub stream: Option<StreamId>,
     /// The tag, where it is of one.
     pub tag: Option<Tag>,
+    /// Whether it is how its mail is delivered; else when it is sent.
+    pub is_delivery: bool,
 }
 
 impl Series {
@@ -44,6 +46,7 @@ impl Series {
     pub const TOGETHER: Self = Self {
         stream: None,
         tag: None,
+        is_delivery: false,
     };
 
     /// The mail of a stream, or of one of its tags.
@@ -51,6 +54,15 @@ impl Series {
         Self {
             stream: Some(stream.clone()),
             tag: tag.cloned(),
+            is_delivery: false,
+        }
+    }
+
+    /// How the mail of a stream is delivered.
+    pub fn delivery(stream: &StreamId) -> Self {
+        Self {
+            is_delivery: true,
+            ..Self::new(stream, None)
         }
     }
 }

@@ -20,6 +20,7 @@ mod missing_streams;
 mod mute;
 mod names;
 mod packed_hours;
+mod packed_samples;
 mod rate;
 mod rule;
 mod same_server;
@@ -55,7 +56,10 @@ pub use mail::{BOUNCE_TESTING_DOMAIN, Mail, Proof, Status, domain_of};
 pub use missing_streams::{MisnamedStream, MissingStreams};
 pub use mute::{Hold, MAX_QUIET_HOURS, Mute};
 pub use names::{ServerName, StreamId, StreamKey, Subject, Tag};
-pub use packed_hours::{PackedWeeks, WEEK, WeekDigest, by_week, pack_hours, unpack_hours};
+pub use packed_hours::{
+    PackedWeeks, WEEK, WeekDigest, by_week, pack_hours, split_by_week, unpack_hours,
+};
+pub use packed_samples::{digest_delivered, pack_delivered, unpack_delivered};
 pub use rate::{ChanceBreaches, KnownExcess, LastingExcess, RateEvidence, RateUnit, ToldBounces};
 pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
 pub use same_server::SameServer;

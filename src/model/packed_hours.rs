@@ -19,7 +19,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// A week of fewer hours with mail is not packed: to read these takes no longer.
 const MIN_HOURS: usize = 24;
 
-/// A digest of the hours of one week.
+/// A digest of the hours of one week, or of what was [delivered](super::digest_delivered) of its sampled mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeekDigest([u8; DIGEST_BYTES]);
 
@@ -33,8 +33,13 @@ impl WeekDigest {
                 bytes.extend_from_slice(&number.to_le_bytes());
             }
         }
+        Self::of_packed(&bytes)
+    }
+
+    /// Of what is written as these bytes.
+    pub fn of_packed(bytes: &[u8]) -> Self {
         let mut context = Context::new(&SHA256);
-        context.update(&bytes);
+        context.update(bytes);
         let mut digest = [0; DIGEST_BYTES];
         digest.copy_from_slice(context.finish().as_ref());
         Self(digest)
@@ -64,17 +69,25 @@ impl WeekDigest {
 
 /// Returns the hours of each week with mail, with its beginning; `hours` are in order.
 pub fn by_week(hours: &[HourCount]) -> impl Iterator<Item = (Timestamp, &[HourCount])> {
-    let mut rest = hours;
+    split_by_week(hours, |hour| hour.start)
+}
+
+/// Returns the rows of each week that has any, with its beginning; `rows` are in order of `at`.
+pub fn split_by_week<T>(
+    rows: &[T],
+    at: impl Fn(&T) -> Timestamp,
+) -> impl Iterator<Item = (Timestamp, &[T])> {
+    let mut rest = rows;
     std::iter::from_fn(move || {
-        let week = rest.first()?.start.floor(WEEK);
-        let end = rest.partition_point(|hour| hour.start < week + WEEK);
+        let week = at(rest.first()?).floor(WEEK);
+        let end = rest.partition_point(|row| at(row) < week + WEEK);
         let (of_week, later) = rest.split_at(end);
         rest = later;
         Some((week, of_week))
     })
 }
 
-/// What is known of the weeks of a history whose hours were packed, beside these hours.
+/// What is known of the weeks of a history whose hours, or sampled mail, were packed, beside these.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PackedWeeks {
     digests: Vec<(Timestamp, WeekDigest)>,
@@ -82,13 +95,13 @@ pub struct PackedWeeks {
 }
 
 impl PackedWeeks {
-    /// The digests of weeks by their beginnings, in order: of each all hours of the history are digested. `is_due` says that there
+    /// The digests of weeks by their beginnings, in order: of each all that the history has of it is digested. `is_due` says that there
     /// are whole weeks that could be packed, and are not.
     pub const fn new(digests: Vec<(Timestamp, WeekDigest)>, is_due: bool) -> Self {
         Self { digests, is_due }
     }
 
-    /// The digest of the hours of the week that begins at `week`, where it is known.
+    /// The digest of the week that begins at `week`, where it is known.
     pub fn digest(&self, week: Timestamp) -> Option<WeekDigest> {
         let place = self.digests.binary_search_by_key(&week, |(week, _)| *week);
         place.ok().map(|place| self.digests[place].1)

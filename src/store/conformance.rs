@@ -27,6 +27,7 @@ mod mail;
 mod mutes;
 mod outbox;
 mod packed_hours;
+mod packed_samples;
 mod pictures;
 mod readiness;
 mod reported_tokens;
@@ -150,6 +151,12 @@ facts! {
         what_is_damaged_or_of_a_newer_version_is_read_by_the_hour_and_packed_anew
         what_pruning_takes_of_a_week_is_not_told_by_what_is_packed
         what_is_packed_goes_with_the_stream_under_another_name;
+    packed_samples:
+        any_course_of_news_and_packing_tells_the_sample_that_is_stored
+        whole_weeks_of_delivered_mail_are_packed_once_and_news_drops_its_week_alone
+        what_an_older_version_writes_of_the_sample_drops_what_is_packed
+        a_sample_that_is_damaged_or_of_a_newer_version_is_read_by_row_and_packed_anew
+        a_packed_sample_goes_with_the_stream_under_another_name;
     reported_tokens:
         an_outage_is_known_until_it_is_over;
     hello:

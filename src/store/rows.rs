@@ -105,8 +105,11 @@ pub struct OpenSample {
 /// A message to add to the sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleCandidate {
+    /// Its id at Postmark.
     pub id: String,
+    /// When it was sent.
     pub sent_at: Timestamp,
+    /// Its tag, if it has one.
     pub tag: Option<String>,
     /// Its first recipient, which `recent` shows.
     pub recipient: String,

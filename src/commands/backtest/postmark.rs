@@ -12,7 +12,9 @@ use crate::config::Config;
 use crate::cycle::poll::server::poll_server;
 use crate::cycle::poll::servers::discover_servers;
 use crate::cycle::{Context, Notifier, SetupError};
-use crate::model::{DAY, HOUR, History, Rules, ServerName, Span, StreamKey, Timestamp};
+use crate::model::{
+    DAY, HOUR, History, PackedWeeks, Rules, ServerName, Span, StreamKey, Timestamp,
+};
 
 /// A time limit that is none: reading everything takes as long as it takes.
 const NO_LIMIT: Duration = Duration::from_secs(7 * 86_400);
@@ -120,6 +122,7 @@ async fn load_retained(
         .call(move |s| s.history_with_tags(&key, range, &cuts))
         .await?;
     history.sampled.clear();
+    history.packed_samples = PackedWeeks::default();
     // What is suppressed now says nothing of then.
     history.checks.clear();
     // What happened before this first start is what is replayed.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{History, Learned, Series, ServerName, StreamId, StreamKey, Tag, Timestamp};
-use crate::store::Store;
+use crate::store::{Database, Store};
 
 /// Stores what was learned anew of `server`, apart from what the cycle commits: that this fails costs the next cycle some time.
 pub(super) async fn keep(
@@ -37,13 +37,23 @@ pub(super) async fn pack_weeks(
         let tags = history.tags.iter();
         let tags = tags.filter(|(_, of_tag)| of_tag.packed.is_due());
         let tags: Vec<Tag> = tags.map(|(tag, _)| tag.clone()).collect();
-        if tags.is_empty() && !history.packed.is_due() {
+        let has_hours = !tags.is_empty() || history.packed.is_due();
+        let has_samples = history.packed_samples.is_due();
+        if !has_hours && !has_samples {
             continue;
         }
         let key = StreamKey::new(server, stream);
-        let packed = store.call(move |s| s.pack_hours(&key, &tags, now)).await;
-        if let Err(error) = packed {
-            tracing::warn!(%server, %stream, "failed to pack past weeks, which are read hour by hour: {error}");
+        let pack = move |s: &mut Database| {
+            if has_hours {
+                s.pack_hours(&key, &tags, now)?;
+            }
+            match has_samples {
+                true => s.pack_samples(&key, now),
+                false => Ok(()),
+            }
+        };
+        if let Err(error) = store.call(pack).await {
+            tracing::warn!(%server, %stream, "failed to pack past weeks, which are read row by row: {error}");
         }
     }
 }

@@ -18,6 +18,7 @@ const LATER_ROWS: &str = "
     INSERT INTO tags (key, name) VALUES (3, 'receipt'), (9, 'quittung ✉');
     INSERT INTO counted VALUES (1, 0, 1772000000000, 1772003600000, 1234, NULL);
     INSERT INTO packed_hours VALUES (1, 0, 1771459200000, X'00112233445566778899aabbccddeeff', X'00ff');
+    INSERT INTO packed_samples VALUES (1, 1771459200000, X'00112233445566778899aabbccddeeff', X'00ff');
     INSERT INTO notes VALUES (4, 1772500000000, 'shop', 'a note');
     INSERT INTO digests VALUES (1772500000000, 1772413600000, 1);
     INSERT INTO feedback VALUES ('jbeqp4ec', 'false_alarm', 'ops', 1772600000000);
@@ -30,6 +31,7 @@ const LATER_ROWS: &str = "
     INSERT INTO senders_asked VALUES ('shop', 1772600000000);
     INSERT INTO dns_records VALUES ('example.com', 'DMARC policy', 'reject', 2, 1772600000000, NULL, NULL, NULL, 1772600000000);
     INSERT INTO learned VALUES ('shop', 'outbound', 'receipt', 1772600000000, X'00112233445566778899aabbccddeeff', X'0102ff00');
+    INSERT INTO learned_deliveries VALUES ('shop', 'outbound', 1772600000000, X'00112233445566778899aabbccddeeff', X'0102ff00');
     UPDATE servers SET streams_listed_at = 1772600000000, streams_listed_for = '00ff';
     UPDATE streams SET judged_from = 1772600000000;
     UPDATE mutes SET reason = 'nul ' || char(0) || ' in it';

@@ -36,6 +36,7 @@ pub(in crate::store) const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0024_stream_lists.sql"),
     include_str!("migrations/0025_packed_hours.sql"),
     include_str!("migrations/0026_judged_from.sql"),
+    include_str!("migrations/0027_packed_samples.sql"),
 ];
 
 /// Brings the schema up to date, in one transaction; leaves a newer one alone. Where it fails, `client` must be dropped,

@@ -14,7 +14,8 @@ use super::feedback::load_marked;
 use super::id::id_from_bytes;
 use super::incidents::load_refused;
 use super::tags::ALL_MAIL;
-use super::{Row, Session, address_checks, counts, coverage, packed_hours, values};
+use super::weekly::{self, Owner};
+use super::{Row, Session, address_checks, counts, coverage, packed_samples, values};
 
 /// How far the details of a message and the list of bounces may differ on when a bounce happened, in milliseconds.
 const SAME_BOUNCE_WITHIN_MS: i64 = 10 * 60 * 1000;
@@ -61,7 +62,7 @@ impl Database {
         range: Span,
     ) -> Result<Vec<SampledMessage>, Error> {
         self.read_stream(stream, |s, key| {
-            load_samples(s, key, Reach::of_judging(range).sampled, range)
+            load_samples(s, key, Reach::of_judging(range).sampled, range).map(|(sampled, _)| sampled)
         })
     }
 
@@ -159,10 +160,12 @@ fn load(
     (range, cuts): (Span, &[Timestamp]),
     reach: Reach,
 ) -> Result<History, Error> {
+    let (sampled, packed_samples) = load_samples(s, key, reach.sampled, range)?;
     Ok(History {
         bounces: coverage::load(s, key, Kind::Bounces)?,
         bounce_events: load_bounce_events(s, key, range)?,
-        sampled: load_samples(s, key, reach.sampled, range)?,
+        sampled,
+        packed_samples,
         checks: address_checks::load(s, key)?,
         ..load_sending(s, stream, key, (range, cuts), reach.hours)?
     })
@@ -238,17 +241,17 @@ pub(super) fn load_hours(
     span: Span,
     counted: &[CountedSpan],
 ) -> Result<(Vec<HourCount>, PackedWeeks), Error> {
-    let listed = packed_hours::load(s, stream, tag, span)?;
-    let is_due = listed.is_due();
+    let tag = Some(tag);
+    let mut listed = weekly::load::<HourCount>(s, Owner { stream, tag }, span, span)?;
     // A week with mail that was only counted has other hours than those that were packed.
     let is_listed = |week: Timestamp| {
         let next = counted.partition_point(|c| c.span.until <= week);
         counted.get(next).is_none_or(|c| c.span.from >= week + WEEK)
     };
-    let mut digests = listed.digests;
-    digests.retain(|(week, _)| is_listed(*week));
-    let packed = PackedWeeks::new(digests, is_due);
-    Ok((merge_hours(listed.hours, counted), packed))
+    let is_due = listed.is_due();
+    listed.digests.retain(|(week, _)| is_listed(*week));
+    let packed = PackedWeeks::new(listed.digests, is_due);
+    Ok((merge_hours(listed.rows, counted), packed))
 }
 
 /// Returns the time of which hours are told.
@@ -359,23 +362,22 @@ pub(super) fn load_bounce_events(
     )
 }
 
-/// Returns the sampled mail that was sent in `sent`, with what bounces of `range` say of it.
+/// Returns the sampled mail that was sent in `sent`, with what bounces of `range` say of it, and what is known of its weeks.
 fn load_samples(
     s: &mut dyn Session,
     stream: i64,
     sent: Span,
     range: Span,
-) -> Result<Vec<SampledMessage>, Error> {
-    let has_no_news =
-        |sample: &SampledMessage| sample.delivered_at.is_none() && sample.bounced_at.is_none();
+) -> Result<(Vec<SampledMessage>, PackedWeeks), Error> {
+    let delivered = packed_samples::load_delivered(s, stream, sent)?;
     // Details date a bounce on their own, and do not tell its type.
-    let mut samples = s.rows(
+    let mut others = s.rows(
         "SELECT sent_at, checked_at, delivered_at, bounced_at, queued,
-             CASE WHEN delivered_at IS NULL AND bounced_at IS NOT NULL THEN (SELECT b.type FROM bounces b
+             CASE WHEN bounced_at IS NOT NULL THEN (SELECT b.type FROM bounces b
                  WHERE b.stream = followed.stream AND b.at >= followed.bounced_at - ?4 AND b.at <= followed.bounced_at + ?4
                      AND b.message = followed.message AND b.class NOT IN ('complaint', 'ignored')
                  ORDER BY b.at, b.id LIMIT 1) END, message, open
-         FROM followed WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 ORDER BY sent_at",
+         FROM followed WHERE stream = ?1 AND sent_at >= ?2 AND sent_at < ?3 AND delivered_at IS NULL ORDER BY sent_at",
         &values![stream, sent.from, sent.until, SAME_BOUNCE_WITHIN_MS],
         |row| {
             let sample = read_sample(row)?;
@@ -384,24 +386,26 @@ fn load_samples(
                 unreadable,
                 ..sample
             };
-            // Of most there is news, and nothing else is asked of them.
-            let message = match has_no_news(&sample) {
-                true => row.get::<Vec<u8>>(6)?,
-                false => Vec::new(),
-            };
-            Ok((message, sample))
+            Ok((row.get::<Vec<u8>>(6)?, sample))
         },
     )?;
-    if samples.iter().any(|(_, sample)| has_no_news(sample)) {
+    let has_no_news = |sample: &SampledMessage| sample.bounced_at.is_none();
+    if others.iter().any(|(_, sample)| has_no_news(sample)) {
         let listed = load_listed_bounces(s, stream, range)?;
-        for (message, sample) in samples.iter_mut().filter(|(_, s)| has_no_news(s)) {
+        for (message, sample) in others.iter_mut().filter(|(_, s)| has_no_news(s)) {
             if let Some((at, bounce)) = listed.get(message) {
                 sample.listed_bounce_at = Some(*at);
                 sample.bounce = *bounce;
             }
         }
     }
-    Ok(samples.into_iter().map(|(_, sample)| sample).collect())
+    let is_due = delivered.is_due();
+    let packed = PackedWeeks::new(delivered.digests, is_due);
+    let mut sampled = delivered.rows;
+    sampled.extend(others.into_iter().map(|(_, sample)| sample));
+    // Two lists in order, which a stable sort merges.
+    sampled.sort();
+    Ok((sampled, packed))
 }
 
 /// When a message first bounced by the list, and how.

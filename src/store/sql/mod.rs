@@ -26,6 +26,7 @@ mod mail;
 mod mutes;
 mod outbox;
 mod packed_hours;
+mod packed_samples;
 #[cfg(any(test, feature = "charts"))]
 mod pictures;
 mod polls;
@@ -47,6 +48,7 @@ mod streams;
 pub(in crate::store) mod tables;
 mod tags;
 mod threads;
+mod weekly;
 
 use crate::model::ServerName;
 use crate::store::{Database, Error};

@@ -26,6 +26,7 @@ impl Database {
                 "DELETE FROM sending_domains WHERE seen_at < ?1",
                 "DELETE FROM dns_records WHERE asked_at < ?1",
                 "DELETE FROM learned WHERE at < ?1",
+                "DELETE FROM learned_deliveries WHERE at < ?1",
                 // A tag of its own for every message would fill the file: what is rare is kept as long as its messages.
                 "DELETE FROM hours WHERE stream IN (SELECT key FROM streams) AND tag > 0 AND at < ?1
                  AND (stream, tag) NOT IN (SELECT stream, tag FROM hours WHERE stream IN (SELECT key FROM streams)

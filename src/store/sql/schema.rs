@@ -14,7 +14,7 @@ impl Database {
 }
 
 /// How many versions there are; an empty database is of version 0. Each engine has one migration to each.
-pub(in crate::store) const VERSIONS: usize = 26;
+pub(in crate::store) const VERSIONS: usize = 27;
 
 /// The version that this hushwatch brings a database to.
 pub(in crate::store) const NEWEST: i64 = VERSIONS as i64;

@@ -29,7 +29,7 @@ const fn drawn(name: &'static str, columns: &'static [&'static str]) -> Table {
 
 /// All of them, each after those that it refers to. The columns of the key come first, in its order.
 #[rustfmt::skip]
-pub(in crate::store) const TABLES: [Table; 33] = [
+pub(in crate::store) const TABLES: [Table; 35] = [
     table("servers", 1, &[
         "name", "first_start_at", "last_cycle_at", "last_complete_at", "incomplete_since", "incomplete_cycles", "reason",
         "account_id", "left_at", "number", "sandbox", "former_name", "streams_listed_at", "streams_listed_for",
@@ -49,6 +49,7 @@ pub(in crate::store) const TABLES: [Table; 33] = [
     table("followed", 2, &[
         "stream", "message", "sent_at", "checked_at", "delivered_at", "bounced_at", "open", "queued", "recipient", "tag",
     ]),
+    table("packed_samples", 2, &["stream", "week", "digest", "delivered"]),
     table("checks", 2, &["stream", "address", "at", "reason", "since"]),
     table("incidents", 1, &["id", "server", "stream", "tag", "rule", "open", "opened_at", "body", "withheld"]),
     drawn("transitions", &["seq", "at", "incident", "step", "told", "text", "body", "recorded_at"]),
@@ -74,5 +75,6 @@ pub(in crate::store) const TABLES: [Table; 33] = [
         "domain", "record", "good", "strength", "good_at", "why", "broken_since", "confirmed", "asked_at",
     ]),
     table("learned", 3, &["server", "stream", "tag", "at", "key", "value"]),
+    table("learned_deliveries", 2, &["server", "stream", "at", "key", "value"]),
     table("hello", 0, &["greeted_at", "anew"]),
 ];

@@ -33,6 +33,7 @@ pub(in crate::store) const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0024_stream_lists.sql"),
     include_str!("migrations/0025_packed_hours.sql"),
     include_str!("migrations/0026_judged_from.sql"),
+    include_str!("migrations/0027_packed_samples.sql"),
 ];
 
 /// Fails on a schema which this version does not know, and writes nothing.

@@ -122,3 +122,7 @@ INSERT INTO packed_hours SELECT key, 0, 1771459200000, X'00112233445566778899aab
 
 -- schema 26
 UPDATE streams SET judged_from = 1772600000000 WHERE server = 'depot';
+
+-- schema 27
+INSERT INTO packed_samples SELECT key, 1771459200000, X'00112233445566778899aabbccddeeff', X'00ff' FROM streams WHERE server = 'depot';
+INSERT INTO learned_deliveries VALUES ('studio', 'outbound', 1772600000000, X'00112233445566778899aabbccddeeff', X'0102ff00');
