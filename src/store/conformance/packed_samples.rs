@@ -224,6 +224,7 @@ pub(super) fn whole_weeks_of_delivered_mail_are_packed_once_and_news_drops_its_w
     let mut told = rows(b, &stream);
     told.retain(|mail| part.contains(mail.sent_at));
     assert_eq!(known.sampled, told);
+    assert_eq!(b.sampled_mail(&stream, part).expect("read"), told);
     assert_eq!(known.packed_samples.digest(weeks[1]), None);
 }
 

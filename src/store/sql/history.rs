@@ -55,14 +55,14 @@ impl Database {
         })
     }
 
-    /// Returns the sampled mail of that history alone.
+    /// Returns the sampled mail that was sent in `range`.
     pub fn sampled_mail(
         &mut self,
         stream: &StreamKey,
         range: Span,
     ) -> Result<Vec<SampledMessage>, Error> {
         self.read_stream(stream, |s, key| {
-            load_samples(s, key, Reach::of_judging(range).sampled, range).map(|(sampled, _)| sampled)
+            load_samples(s, key, range, range).map(|(sampled, _)| sampled)
         })
     }
 
