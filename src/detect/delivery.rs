@@ -10,6 +10,7 @@
 //! théorie des probabilités", Annales de l'institut Henri Poincaré 1, 1930): a new stream needs a longer row than one
 //! that is known. [`share`] tells a part of the mail that is lost.
 
+mod learn;
 mod outcome;
 mod parts;
 mod run;
@@ -21,20 +22,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    BounceType, Coverage, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, Finding, HOUR,
-    History, Judgement, KnownLoss, MINUTE, Rule, Rules, SAMPLE_LOOKBACK, SampledMessage, Severity,
-    Span, Timestamp, Verdict,
+    BounceType, DAY, DeliveryDropEvidence, DeliveryEvidence, Evidence, Finding, HOUR, History,
+    KnownLoss, MINUTE, Rule, SampledMessage, Severity, Span, Timestamp, Verdict,
 };
 
-/// The share of the false-alarm budget that goes to `delivery_silence`: chance makes far fewer than it allows, since only whole
-/// messages count, and at least [`MIN_RUN`] of them.
-const SILENCE_BUDGET_SHARE: f64 = 0.4;
-/// The share of the false-alarm budget that goes to `delivery_drop`.
-const DROP_BUDGET_SHARE: f64 = 0.025;
-/// Younger mail may still be on its way.
-const SETTLED_AFTER: Duration = Duration::from_secs(2 * 3600);
-/// Only the newest sampled messages are learned from.
-const MAX_TRAINING_MESSAGES: usize = 20_000;
 /// The weight of [`PRIOR_SURVIVAL`], in messages.
 const PRIOR_MESSAGES: f64 = 20.0;
 /// The weight of the prior on consecutive undelivered messages, at the rate of chance.
@@ -99,102 +90,15 @@ enum DeliveryState {
 }
 
 use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
+#[cfg(test)]
+pub(super) use learn::DELIVERY_LEARNER;
+pub(super) use learn::DeliveryTraining;
 pub use outcome::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
 pub use parts::{SampledPart, sampled_parts};
 use run::{delivered_again, partial_bounced_share};
 use share::{PRIOR_LOSS, Standing, UsualLoss};
 
 impl DeliveryModel {
-    /// Learns from the mail that had settled by `until`, but not from that of `losses`, which incidents tell of; `series` share
-    /// the budget.
-    pub(super) fn learn(
-        history: &History,
-        losses: &[Span],
-        until: Timestamp,
-        rules: &Rules,
-        series: usize,
-    ) -> Self {
-        let settled = Span::new(until - SAMPLE_LOOKBACK, until - SETTLED_AFTER);
-        let mail = within(&history.sampled, settled);
-        let real = history.marked_delivery(Judgement::Real).into_iter();
-        let outages = Coverage::from_spans(real.chain(losses.iter().copied()));
-        let false_alarms = Coverage::from_spans(history.marked_delivery(Judgement::FalseAlarm));
-        let first = mail.iter().find(|m| !outages.contains(m.sent_at));
-        let sampled_for = first.map_or(Duration::ZERO, |m| until.since(m.sent_at));
-        let is_young = sampled_for < rules.silence.min_history;
-        let mail = &mail[mail.len().saturating_sub(MAX_TRAINING_MESSAGES)..];
-        let span = mail.first().map_or(DAY, |m| until.since(m.sent_at));
-        let span = span.max(DAY);
-        let per_year = (mail.len() as f64 / span.as_secs_f64() * 365.25 * 86_400.0).max(52.0);
-        // Undelivered mail at the end may be the silence in question: it teaches nothing.
-        let proven = mail.iter().rposition(|m| state_at(m, until) == Delivered);
-        let mail = &mail[..proven.map_or(0, |last| last + 1)];
-        let mut settled = Vec::with_capacity(mail.len());
-        let (mut delays, mut open_ages) = (Vec::new(), Vec::new());
-        let (mut late, mut pairs, mut before, mut run) = (0u32, 0u32, false, 0usize);
-        // What was never read says nothing.
-        for message in mail.iter().filter(|message| !message.unreadable) {
-            if outages.contains(message.sent_at) {
-                (before, run) = (false, 0);
-                continue;
-            }
-            let state = state_at(message, until);
-            settled.push((message.sent_at, as_first_judged(message, state)));
-            let is_breakdown = run >= MAX_TRAINING_RUN && !false_alarms.contains(message.sent_at);
-            if state == Unchecked || (state != Delivered && is_breakdown) {
-                continue;
-            }
-            let age = match state {
-                Pending(age) => age,
-                Bounced | Unchecked => Duration::MAX,
-                Delivered => {
-                    let delivered_at = message.delivered_at.unwrap_or(message.sent_at);
-                    delivered_at.since(message.sent_at)
-                }
-            };
-            if state == Delivered {
-                delays.push(age);
-                run = 0;
-            } else {
-                open_ages.push(age);
-                run += 1;
-            }
-            let is_late = age > CLUSTERING_AGE;
-            late += u32::from(is_late);
-            pairs += u32::from(is_late && before);
-            before = is_late;
-        }
-        // Of a young sample a loss that goes on may be most; until it is older, what is usual for mail in general is taken.
-        let most = (PRIOR_LOSS * (delays.len() + open_ages.len()) as f64).ceil() as usize;
-        if is_young && open_ages.len() > most {
-            open_ages.truncate(most);
-            (late, pairs) = (0, 0);
-        }
-        delays.sort_unstable();
-        open_ages.sort_unstable();
-        let budget = rules.silence.false_alarms_per_year / series.max(1) as f64;
-        let mut learned = Self {
-            delays,
-            open_ages,
-            autocorrelation: 1.0,
-            threshold: (per_year / (budget * SILENCE_BUDGET_SHARE)).max(2.0).ln(),
-            usual_loss: UsualLoss::learn(&[], 2.0, &Coverage::default()),
-            min_history: rules.silence.min_history,
-            is_young,
-        };
-        let (failed, seen) = learned.failed(CLUSTERING_AGE);
-        let by_chance = failed / seen;
-        let repeated = (f64::from(pairs) + PRIOR_RUNS * by_chance) / (f64::from(late) + PRIOR_RUNS);
-        learned.autocorrelation = (repeated / by_chance).max(1.0);
-        let per_alarm = per_year / (budget * DROP_BUDGET_SHARE);
-        let usual = match is_young {
-            true => &[],
-            false => settled.as_slice(),
-        };
-        learned.usual_loss = UsualLoss::learn(usual, per_alarm, &false_alarms);
-        learned
-    }
-
     /// Returns how much of this stream's mail was not delivered at this age, and of how much that is known; the prior included.
     fn failed(&self, age: Duration) -> (f64, f64) {
         let later = self.delays.len() - self.delays.partition_point(|delay| *delay <= age);
@@ -430,16 +334,6 @@ fn is_lost(state: DeliveryState) -> bool {
 fn has_bounced(mail: &SampledMessage, state: DeliveryState, at: Timestamp) -> bool {
     state == Bounced
         || (state != Delivered && mail.listed_bounce_at.is_some_and(|listed| listed <= at))
-}
-
-/// Returns how it was judged while it was young: what came late had been lost until then.
-fn as_first_judged(mail: &SampledMessage, state: DeliveryState) -> DeliveryState {
-    match mail.delivered_at {
-        Some(delivered_at) if delivered_at.since(mail.sent_at) > CLUSTERING_AGE => {
-            Pending(delivered_at.since(mail.sent_at))
-        }
-        _ => state,
-    }
 }
 
 /// Returns the sampled mail sent in `span`.

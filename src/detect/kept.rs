@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use ring::digest::{Context, SHA256};
 
-use crate::detect::encoding::{decode, encode};
+use crate::detect::delivery::{DeliveryModel, DeliveryTraining};
+use crate::detect::encoding::{Encoded, decode, encode};
 use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::Silence;
 use crate::detect::tags;
@@ -31,33 +32,55 @@ impl Kept {
         }
     }
 
-    /// Returns what was learned of `series` from just this past, or learns it.
-    pub(super) fn get_or_learn(
+    /// Returns what was learned of when `series` sends, from just this past, or learns it.
+    pub(super) fn silence(
         &mut self,
         series: Series,
         training: &Training<'_>,
         settings: &LearningSettings,
     ) -> Silence {
-        if training.is_empty() {
-            return Silence::learn(training, settings);
+        let learn = || Silence::learn(training, settings);
+        match training.is_empty() {
+            true => learn(),
+            false => self.get_or_learn(series, training.key(settings), learn),
         }
-        let key = training.key(settings);
-        let find = |known: &BTreeMap<Series, Learned>| -> Option<Silence> {
+    }
+
+    /// Returns what was learned of how `stream` delivers, likewise.
+    pub(super) fn delivery(
+        &mut self,
+        stream: &StreamId,
+        training: &DeliveryTraining<'_>,
+    ) -> DeliveryModel {
+        let learn = || DeliveryModel::learn(training);
+        match training.is_empty() {
+            true => learn(),
+            false => self.get_or_learn(Series::delivery(stream), training.key(), learn),
+        }
+    }
+
+    fn get_or_learn<T: Encoded>(
+        &mut self,
+        series: Series,
+        key: LearnedKey,
+        learn: impl FnOnce() -> T,
+    ) -> T {
+        let find = |known: &BTreeMap<Series, Learned>| -> Option<T> {
             let known = known.get(&series).filter(|known| known.key == key)?;
             decode(unsealed(known)?)
         };
-        if let Some(silence) = find(&self.stored) {
+        if let Some(value) = find(&self.stored) {
             // An instant before this one, which a cycle caught up with, may have been of an older past.
             self.new.remove(&series);
-            return silence;
+            return value;
         }
-        if let Some(silence) = find(&self.new) {
-            return silence;
+        if let Some(value) = find(&self.new) {
+            return value;
         }
-        let silence = Silence::learn(training, settings);
-        let value = sealed(&key, encode(&silence));
+        let learned = learn();
+        let value = sealed(&key, encode(&learned));
         self.new.insert(series, Learned { key, value });
-        silence
+        learned
     }
 
     /// Returns what is to be stored in the place of what was.
@@ -126,7 +149,7 @@ impl KeptSilences {
         let shift = LevelShift::find(history, at.floor(DAY));
         let settings = LearningSettings::new(rules, share, shift);
         let training = Training::new(history, LearnedTime::at(history, at));
-        self.0.get_or_learn(series, &training, &settings)
+        self.0.silence(series, &training, &settings)
     }
 }
 

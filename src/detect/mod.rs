@@ -44,7 +44,7 @@ mod uneven_days;
 pub use address_check::{is_check_due, latest_check};
 pub use budget::budget_series;
 pub use canary::evaluate_canary;
-use delivery::DeliveryModel;
+use delivery::{DeliveryModel, DeliveryTraining};
 pub use delivery::{
     SampledPart, is_suspicious, sample_outcome, sampled_parts, undelivered, usual_delivered_share,
 };
@@ -160,8 +160,13 @@ impl Detector {
         let lost = lost.fold(0.0, f64::max);
         let losses = delivery::known_by(losses, due);
         let inputs = (series, losses.clone());
+        let kept = &mut self.kept;
         let delivery = self.delivery.get(stream, due, inputs, || {
-            DeliveryModel::learn(history, &losses, due, rules, series)
+            let training = DeliveryTraining::new(history, &losses, due, rules, series);
+            match kept {
+                Some(kept) => kept.delivery(stream, &training),
+                None => DeliveryModel::learn(&training),
+            }
         });
         let mut findings = vec![
             silence.evaluate(history, None, at),
@@ -223,7 +228,7 @@ fn silence_of<'c>(
     cache.get(series, time.until, inputs, || {
         let training = Training::new(history, time);
         match kept {
-            Some(kept) => kept.get_or_learn(series.clone(), &training, &settings),
+            Some(kept) => kept.silence(series.clone(), &training, &settings),
             None => Silence::learn(&training, &settings),
         }
     })

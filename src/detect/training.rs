@@ -127,7 +127,7 @@ impl<'h> Training<'h> {
 
     /// Returns the digest of this and of `settings`.
     pub(super) fn key(&self, settings: &LearningSettings) -> LearnedKey {
-        let mut digest = Digest(Context::new(&SHA256));
+        let mut digest = Digest::new();
         let shift = settings.shift.map(|shift| shift.key());
         let (from, percent) = shift.unwrap_or_default();
         digest.add(&[
@@ -168,23 +168,30 @@ impl<'h> Training<'h> {
             let is_whole = week >= self.time.since && week + WEEK <= self.time.until;
             let known = self.packed.digest(week).filter(|_| is_whole);
             let of_week = known.unwrap_or_else(|| WeekDigest::of_hours(of_week));
-            digest.add(&[week.0]);
-            digest.0.update(of_week.as_bytes());
+            digest.add_week(week, &of_week);
         }
     }
 }
 
 /// Numbers, digested as eight bytes each, the lowest first; lists after their length.
-struct Digest(Context);
+pub(super) struct Digest(Context);
 
 impl Digest {
-    fn add(&mut self, numbers: &[i64]) {
+    pub(super) fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    pub(super) fn add(&mut self, numbers: &[i64]) {
         for number in numbers {
             self.0.update(&number.to_le_bytes());
         }
     }
 
-    fn add_each<T, const N: usize>(&mut self, list: &[T], numbers: impl Fn(&T) -> [i64; N]) {
+    pub(super) fn add_each<T, const N: usize>(
+        &mut self,
+        list: &[T],
+        numbers: impl Fn(&T) -> [i64; N],
+    ) {
         self.add(&[list.len() as i64]);
         let mut bytes = Vec::with_capacity(list.len() * N * 8);
         for number in list.iter().flat_map(numbers) {
@@ -193,7 +200,12 @@ impl Digest {
         self.0.update(&bytes);
     }
 
-    fn finish(self) -> LearnedKey {
+    pub(super) fn add_week(&mut self, week: Timestamp, digest: &WeekDigest) {
+        self.add(&[week.0]);
+        self.0.update(digest.as_bytes());
+    }
+
+    pub(super) fn finish(self) -> LearnedKey {
         let digest = self.0.finish();
         LearnedKey::from_digest(digest.as_ref())
     }

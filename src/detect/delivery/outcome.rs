@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Bounced, Delivered, DeliveryModel, DeliveryState, PRIOR_LOSS, Pending, Unchecked, has_bounced,
-    is_lost, is_overdue, known_by, state_at, within,
+    Bounced, Delivered, DeliveryModel, DeliveryState, DeliveryTraining, PRIOR_LOSS, Pending,
+    Unchecked, has_bounced, is_lost, is_overdue, known_by, state_at, within,
 };
 use crate::detect::silence::training_cutoff;
 use crate::model::{
@@ -98,7 +98,9 @@ pub fn usual_delivered_share(
     series: usize,
 ) -> UsualDelivery {
     let until = training_cutoff(history, at);
-    let model = DeliveryModel::learn(history, &known_by(losses, until), until, rules, series);
+    let losses = known_by(losses, until);
+    let training = DeliveryTraining::new(history, &losses, until, rules, series);
+    let model = DeliveryModel::learn(&training);
     match history.covered_before(at) >= model.min_history {
         true => model.usual_loss.usual(),
         false => UsualDelivery {

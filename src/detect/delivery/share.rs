@@ -14,6 +14,7 @@ use super::{
     Bounced, Delivered, DeliveryState, EVENT_LAG, MAX_TRAINING_RUN, PRIOR_RUNS, Pending, Unchecked,
     is_lost,
 };
+use crate::detect::encoding::encoded;
 use crate::model::{Coverage, DeliveredSince, Timestamp, UsualDelivery};
 
 /// The losses beyond the usual one that are tested for, as shares of the mail that usually arrives.
@@ -51,6 +52,13 @@ pub(super) struct UsualLoss {
     /// Whether the stream's own mail says it, and not what is believed of mail in general.
     is_own: bool,
 }
+
+encoded!(UsualLoss {
+    share,
+    share_after_loss,
+    limit,
+    is_own
+});
 
 /// A loss that goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]

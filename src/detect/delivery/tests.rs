@@ -1,5 +1,7 @@
 use super::*;
-use crate::model::{BounceClass, BounceEvent, CumulativeCounts, Feedback, MarkedTime};
+use crate::model::{
+    BounceClass, BounceEvent, Coverage, CumulativeCounts, Feedback, Judgement, MarkedTime, Rules,
+};
 
 const START: Timestamp = Timestamp::from_secs(1_767_571_200);
 
@@ -25,6 +27,18 @@ fn mail(fates: impl IntoIterator<Item = Option<&'static str>>) -> Vec<SampledMes
         .collect()
 }
 
+pub(super) fn learn(
+    history: &History,
+    losses: &[Span],
+    until: Timestamp,
+    rules: &Rules,
+    series: usize,
+) -> DeliveryModel {
+    DeliveryModel::learn(&DeliveryTraining::new(
+        history, losses, until, rules, series,
+    ))
+}
+
 /// The finding right after the last of this mail.
 fn judged(sampled: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
     let at = sampled
@@ -34,7 +48,7 @@ fn judged(sampled: Vec<SampledMessage>) -> (Verdict, u64, Vec<(String, u64)>) {
         sampled,
         ..History::default()
     };
-    let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
+    let delivery = learn(&history, &[], at, &Rules::default(), 1);
     let [finding, _] = delivery.evaluate(&history, 0.0, at);
     let Evidence::Delivery(DeliveryEvidence {
         bounced, reasons, ..
@@ -111,7 +125,7 @@ fn without_news(delivered: u32, lost: u32, apart: Duration, age: Duration) -> Ve
         sampled: sampled.collect(),
         ..History::default()
     };
-    let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
+    let delivery = learn(&history, &[], at, &Rules::default(), 1);
     delivery.evaluate(&history, 0.0, at)[0].verdict
 }
 
@@ -174,7 +188,7 @@ fn a_row_in_the_sample_is_no_silence_where_much_of_all_mail_did_not_bounce() {
             sampled: sampled.clone(),
             ..History::default()
         };
-        let delivery = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
+        let delivery = learn(&history, &[], at, &Rules::default(), 1);
         delivery.evaluate(&history, 0.0, at)[0].verdict
     };
     assert_eq!(judged(2, true), Verdict::Unresolved, "half arrives");
@@ -282,7 +296,7 @@ fn what_people_say_of_lost_mail_decides_whether_it_is_usual() {
             marked: marked.into_iter().collect(),
             ..History::default()
         };
-        let model = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
+        let model = learn(&history, &[], at, &Rules::default(), 1);
         (model.usual_loss.delivered_share(), model.open_ages.len())
     };
     let (unmarked, learned) = share(None);
@@ -303,7 +317,7 @@ fn a_loss_that_is_most_of_a_young_sample_is_not_usual() {
         sampled: sampled.clone(),
         ..History::default()
     };
-    let model = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
+    let model = learn(&history, &[], at, &Rules::default(), 1);
     // The prior of 97%, with a standard error.
     assert!(model.usual_loss.delivered_share() > 0.92);
     let loss = model.standing(&sampled, at).loss.expect("a loss");
@@ -325,7 +339,7 @@ fn a_bounce_that_only_the_list_knows_is_a_reason() {
         sampled: sampled.clone(),
         ..History::default()
     };
-    let delivery = DeliveryModel::learn(&history, &[], at - 12 * HOUR, &Rules::default(), 1);
+    let delivery = learn(&history, &[], at - 12 * HOUR, &Rules::default(), 1);
     let [silence, drop] = delivery.evaluate(&history, 0.0, at);
     assert_eq!(silence.verdict, Verdict::Breach);
     let named = vec![("SoftBounce".to_owned(), 6)];
@@ -360,7 +374,7 @@ fn mail_of_a_loss_that_was_told_teaches_nothing() {
         sampled: sampled.clone(),
         ..History::default()
     };
-    let learn = |losses: &[Span]| DeliveryModel::learn(&history, losses, at, &Rules::default(), 1);
+    let learn = |losses: &[Span]| learn(&history, losses, at, &Rules::default(), 1);
     assert!(
         learn(&[]).usual_loss.delivered_share() < 0.8,
         "it is most of the sample"
@@ -385,7 +399,7 @@ fn mail_that_came_late_is_known_beside_what_comes_in_time() {
             ..History::default()
         };
         let at = sampled.last().map_or(START, |m| m.sent_at) + 2 * MINUTE;
-        let model = DeliveryModel::learn(&history, &[], at - 12 * HOUR, &Rules::default(), 1);
+        let model = learn(&history, &[], at - 12 * HOUR, &Rules::default(), 1);
         let [finding, _] = model.evaluate(&history, 0.0, at);
         assert_eq!(finding.verdict, Verdict::Within);
         let Evidence::Delivery(evidence) = finding.evidence else {
@@ -423,7 +437,7 @@ fn a_silence_is_found_as_soon_though_half_of_a_young_sample_was_lost() {
             ..History::default()
         };
         let at = history.sampled.last().map_or(START, |m| m.sent_at) + 3 * HOUR;
-        let model = DeliveryModel::learn(&history, &[], at, &Rules::default(), 1);
+        let model = learn(&history, &[], at, &Rules::default(), 1);
         model.min_run_length(2, 0.0)
     };
     let half = [Some("SoftBounce"), DELIVERED].into_iter().cycle();

@@ -1,5 +1,7 @@
 //! What was learned is kept, and judges as what is learned anew.
 
+mod sample;
+
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
@@ -10,7 +12,8 @@ use crate::detect::level_shift::LevelShift;
 use crate::detect::training::{LEARNER, LearnedTime, LearningSettings, Training};
 use crate::detect::{KeptSilences, Silence, Together};
 use crate::model::{
-    Feedback, Judgement, Learned, MarkedTime, PackedWeeks, Series, StreamKey, Tag, WEEK, WeekDigest,
+    Feedback, Judgement, KnownLoss, Learned, MarkedTime, PackedWeeks, Series, StreamKey, Tag, WEEK,
+    WeekDigest,
 };
 
 /// The number of each learner, and a digest of what it learns.
@@ -54,6 +57,10 @@ struct World {
     marked: Vec<MarkedTime>,
     /// When polls found the account not active.
     refused: Vec<Span>,
+    /// When sampled mail was not delivered, as far as anybody knows.
+    lost: Vec<Span>,
+    /// Of these, what incidents say.
+    told: Vec<KnownLoss>,
     rules: Rules,
     series: usize,
     now: Timestamp,
@@ -69,6 +76,7 @@ fn pack(history: &mut History, now: Timestamp) {
     let weeks = weeks.map(|hours| (hours[0].start.floor(WEEK), WeekDigest::of_hours(hours)));
     let whole = weeks.filter(|(week, _)| *week + WEEK <= now);
     history.packed = PackedWeeks::new(whole.collect(), false);
+    sample::pack(history, now);
 }
 
 impl World {
@@ -93,6 +101,7 @@ impl World {
         let mut tag = whole.for_tag(of_tag.hours, of_tag.sent, Vec::new());
         tag.marked.clone_from(&self.marked);
         tag.inactive = tag.inactive_times(&self.refused);
+        whole.sampled = self.sampled();
         if self.packed {
             pack(&mut whole, self.now);
             pack(&mut tag, self.now);
@@ -119,7 +128,7 @@ impl World {
         let found = detector.detect(
             &self.history(),
             &outbound(),
-            &[],
+            &self.told,
             &ToldBounces::default(),
             self.now,
         );
@@ -152,10 +161,10 @@ impl World {
         self.findings(&mut Detector::new(self.rules.clone(), self.series))
     }
 
-    fn mark(&mut self, span: Span, judgement: Judgement) {
+    fn mark(&mut self, rule: Rule, span: Span, judgement: Judgement) {
         self.marked.push(MarkedTime {
             incident: format!("mark{}", self.marked.len()),
-            rule: Rule::SendSilence,
+            rule,
             span,
             feedback: Feedback {
                 judgement,
@@ -192,6 +201,14 @@ enum Change {
     },
     /// No mail is sent for so many hours.
     Quiet(u32),
+    /// Mail of some days ago has no news.
+    Undeliver {
+        days_ago: u32,
+        hours: u32,
+    },
+    /// There is news of the oldest such mail, late; and an incident tells of the newest.
+    Deliver,
+    Tell,
     /// What was kept is lost, or cannot be read.
     Lose,
     Damage,
@@ -210,6 +227,9 @@ fn changes() -> impl Strategy<Value = Change> {
         1 => (1u32..20).prop_map(Change::MinHistory),
         1 => (open, any::<bool>()).prop_map(|((days_ago, hours), real)| Change::Mark { days_ago, hours, real }),
         1 => (5u32..90).prop_map(Change::Quiet),
+        2 => (0u32..30, 1u32..40).prop_map(|(days_ago, hours)| Change::Undeliver { days_ago, hours }),
+        1 => Just(Change::Deliver),
+        1 => Just(Change::Tell),
         1 => Just(Change::Lose),
         1 => Just(Change::Damage),
     ]
@@ -245,13 +265,25 @@ fn apply(world: &mut World, kept: &mut BTreeMap<Series, Learned>, change: Change
                 true => Judgement::Real,
                 false => Judgement::FalseAlarm,
             };
-            world.mark(ago(world, days_ago, hours), judgement);
+            let rules = [Rule::SendSilence, Rule::DeliverySilence];
+            let rule = rules[(days_ago % 2) as usize];
+            world.mark(rule, ago(world, days_ago, hours), judgement);
         }
         Change::Quiet(hours) => {
             let quiet = Span::new(world.now, world.now + HOUR * hours);
             world.sent.retain(|at| !quiet.contains(*at));
             world.now = quiet.until;
         }
+        Change::Undeliver { days_ago, hours } => {
+            let from = world.now - DAY * days_ago;
+            world.lost.push(Span::new(from, from + HOUR * hours));
+        }
+        Change::Deliver if world.lost.is_empty() => {}
+        Change::Deliver => drop(world.lost.remove(0)),
+        Change::Tell => world.told.extend(world.lost.last().map(|span| KnownLoss {
+            span: *span,
+            lost_share: 1.0,
+        })),
         Change::Lose => kept.clear(),
         Change::Damage => {
             for learned in kept.values_mut() {
@@ -277,6 +309,8 @@ proptest! {
             holes: Vec::new(),
             marked: Vec::new(),
             refused: Vec::new(),
+            lost: Vec::new(),
+            told: Vec::new(),
             rules: Rules::default(),
             series: 2,
             now: start() + DAY * days,
@@ -304,6 +338,8 @@ fn a_stream_is_learned_once_a_week_however_often_it_is_judged() {
         holes: Vec::new(),
         marked: Vec::new(),
         refused: Vec::new(),
+        lost: Vec::new(),
+        told: Vec::new(),
         rules: Rules::default(),
         series: 3,
         now,
@@ -311,14 +347,15 @@ fn a_stream_is_learned_once_a_week_however_often_it_is_judged() {
     };
     let mut kept = BTreeMap::new();
     let (_, first) = world.judge(&mut kept);
-    assert_eq!(first, 3, "the stream, its tag, and both streams together");
+    let what = "the stream, its deliveries, its tag, and both streams together";
+    assert_eq!(first, 4, "{what}");
     let learned: usize = (1..=14 * 24)
         .map(|hour| {
             world.now = now + HOUR * hour;
             world.judge(&mut kept).1
         })
         .sum();
-    assert_eq!(learned, 2 * 3, "two weeks began");
+    assert_eq!(learned, 2 * 4, "two weeks began");
 }
 
 #[test]
@@ -328,6 +365,8 @@ fn what_judging_needs_is_small_whatever_it_was_learned_from() {
         holes: Vec::new(),
         marked: Vec::new(),
         refused: Vec::new(),
+        lost: Vec::new(),
+        told: Vec::new(),
         rules: Rules::default(),
         series: 1,
         now: start() + DAY * days,
@@ -421,6 +460,8 @@ fn what_is_learned() -> String {
             holes: vec![Span::new(start() + 20 * DAY, start() + 22 * DAY)],
             marked: Vec::new(),
             refused: Vec::new(),
+            lost: Vec::new(),
+            told: Vec::new(),
             rules: Rules::default(),
             series: 2,
             now: start() + 80 * DAY,
@@ -429,7 +470,7 @@ fn what_is_learned() -> String {
         pasts.push((world.history(), world.now));
         let quiet = Span::new(start() + 60 * DAY, start() + 62 * DAY);
         world.sent.retain(|at| !quiet.contains(*at));
-        world.mark(quiet, Judgement::FalseAlarm);
+        world.mark(Rule::SendSilence, quiet, Judgement::FalseAlarm);
         pasts.push((world.history(), world.now));
         // What is learned from ends within the one outage, and after the other; the account was suspended once, too.
         let until = LearnedTime::at(&world.history(), world.now).until;
@@ -438,7 +479,7 @@ fn what_is_learned() -> String {
             Span::new(until - 10 * HOUR, until + 6 * HOUR),
         ] {
             world.sent.retain(|at| !outage.contains(*at));
-            world.mark(outage, Judgement::Real);
+            world.mark(Rule::SendSilence, outage, Judgement::Real);
         }
         pasts.push((world.history(), world.now));
         let suspended = Span::new(start() + 40 * DAY + 9 * HOUR, start() + 43 * DAY);

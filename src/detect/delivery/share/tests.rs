@@ -1,4 +1,4 @@
-use crate::detect::delivery::DeliveryModel;
+use crate::detect::delivery::tests::learn;
 use crate::model::{
     BounceType, Coverage, DAY, DeliveredSince, DeliveryDropEvidence, Evidence, HOUR, History,
     MINUTE, Rules, SampledMessage, Severity, Span, Timestamp, Verdict,
@@ -58,7 +58,7 @@ fn found_at_hour(mail: &[SampledMessage], hours: u32) -> (Verdict, Severity, Del
         ..History::default()
     };
     let learned_until = START + DAY * (hours / 24);
-    let model = DeliveryModel::learn(&history, &[], learned_until, &Rules::default(), 1);
+    let model = learn(&history, &[], learned_until, &Rules::default(), 1);
     let [_, drop] = model.evaluate(&history, 0.0, at);
     let Evidence::DeliveryDrop(evidence) = drop.evidence else {
         unreachable!("of a drop")
