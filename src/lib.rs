@@ -127,7 +127,7 @@ pub mod internals {
     pub use crate::postmark::KINDS;
     pub use crate::secret::Secret;
     pub use crate::slack::{LookupResult, Sink, Slack};
-    pub use crate::store::{CycleLock, Store};
+    pub use crate::store::{CycleLock, SampleCandidate, Store};
     pub use crate::text::format::count;
     pub use crate::tls::install_provider;
 }

@@ -258,7 +258,9 @@ mod tests {
                 series: 1,
                 now: NOW,
             };
-            reader.stop(&history(), &Rules::default())
+            let (history, rules) = (history(), Rules::default());
+            let silence = Silence::for_stream(&history, NOW, &rules, 1);
+            reader.stop(&history, &rules, &silence)
         };
         let read = ServerState {
             last_complete_at: Some(NOW),

@@ -7,6 +7,7 @@ use crate::model::{
     Bounce, CanaryOutcome, DropEvidence, Evidence, Finding, MINUTE, Mail, Severity,
     SilenceEvidence, Status, StreamId, Verdict, Zone,
 };
+use crate::notify::alert::alert;
 use crate::notify::grouping::group_messages;
 use crate::notify::routing::NotificationState;
 

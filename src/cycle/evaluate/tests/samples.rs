@@ -3,7 +3,7 @@
 use crate::detect::Detector;
 use crate::model::{
     BounceClass, BounceEvent, Coverage, CumulativeCounts, Evidence, History, KnownRecipients,
-    MINUTE, RateEvidence, Rule, Rules, Span, StreamId, Timestamp, Verdict,
+    MINUTE, RateEvidence, Rule, Rules, Span, StreamId, Timestamp, ToldBounces, Verdict,
 };
 use crate::notify::samples::courses;
 
@@ -55,7 +55,7 @@ fn judge(rule: Rule, rate: &RateEvidence, at: Timestamp) -> (Verdict, RateEviden
     rules.spam_rate.confidence = None;
     let history = mail_of(rule, rate, at);
     let stream = StreamId::from("outbound");
-    let found = Detector::new(rules, 1).detect(&history, &stream, &[], &[], at);
+    let found = Detector::new(rules, 1).detect(&history, &stream, &[], &ToldBounces::default(), at);
     let found = found.into_iter().find(|finding| finding.rule == rule);
     let found = found.expect("a finding of each rule");
     match found.evidence {
