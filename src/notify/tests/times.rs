@@ -134,7 +134,9 @@ fn the_end_of_several_counts_no_pause_as_trouble() {
         incident.opened_at = march(6, 14, 0);
         incident
     };
+    let good = course_of(Rule::BounceRate).step("resolved").clone();
     let over = |server: &str| Incident {
+        evidence: good.incident.evidence.clone(),
         problem: Some(Span::new(march(6, 14, 0), march(6, 16, 0))),
         recovered_at: Some(march(6, 16, 0)),
         state: IncidentState::Resolved {
