@@ -371,8 +371,8 @@ pub(super) fn uninhibit(
         }
     );
     let is_ending_unheard = is_ending && !incident.notified;
-    // A sum over days stands longer than a window does: what it is of was told by what inhibited it.
-    let is_old = is_sum_of_old_bounces(&incident.evidence, at);
+    // A sum over days stands longer than a window does: what it is of was told by what inhibited it, and by nobody where that was a mute.
+    let is_old = !incident.notification_deferred && is_sum_of_old_bounces(&incident.evidence, at);
     if is_for_digest || is_ending_unheard || is_old || incident.suppressed_until.is_some() {
         return None;
     }

@@ -2,6 +2,7 @@
 
 use super::muting::muted;
 use super::*;
+use crate::model::LastingExcess;
 
 /// From the first hour on to the tenth.
 fn quiet(digest_mode: bool) -> Scene {
@@ -125,4 +126,27 @@ fn the_time_of_a_mute_is_no_wait_for_quiet_hours() {
             .incidents()
             .all(|i| i.held_by_quiet_since.is_none())
     );
+}
+
+#[test]
+fn an_excess_of_days_that_waited_is_told_however_old_its_bounces_are() {
+    let mut scene = quiet(false);
+    scene.policy.quiet_hours = vec![Span::new(at(0), at(62))];
+    let excess = |verdict| {
+        let mut finding = finding(Rule::BounceRate, verdict);
+        if let Evidence::Rate(rate) = &mut finding.evidence {
+            rate.newest_at = Some(at(0));
+            rate.lasting = Some(LastingExcess {
+                evidence: 6.0,
+                limit: 5.0,
+                usual_at_most: 0.004,
+            });
+        }
+        vec![finding]
+    };
+    let opened = scene.at(at(1), excess(Verdict::Breach));
+    assert_eq!(opened, ["bounce_rate opened"]);
+    scene.at(at(62), excess(Verdict::Unresolved));
+    let told = (vec!["bounce_rate reminded!".to_owned()], 0);
+    assert_eq!(end(&mut scene, 62), told);
 }
