@@ -308,6 +308,12 @@ impl Evidence {
             (Self::ServerChange(change), Self::ServerChange(known)) => {
                 change.current != known.current
             }
+            // Days have more bounces than hours: of these only the shares compare.
+            (Self::Rate(rate), Self::Rate(known))
+                if rate.lasting.is_some() != known.lasting.is_some() =>
+            {
+                rate.rate() >= 2.0 * known.rate()
+            }
             _ => match (self.magnitude(), known.magnitude()) {
                 (Some(now), Some(known)) => now >= 2.0 * known,
                 _ => false,

@@ -1,6 +1,7 @@
 //! What a person closes stays closed while it is no worse.
 
 use super::*;
+use crate::model::LastingExcess;
 
 /// A bounce rate that opened and was closed by hand half an hour later.
 fn closed_by_hand() -> Scene {
@@ -57,4 +58,38 @@ fn what_is_closed_by_hand_and_over_may_open_again() {
         scene.at(at(2), vec![rate(4, Verdict::Breach)]),
         ["bounce_rate opened!"]
     );
+}
+
+/// So many of so many bounced, added up over days or in a window.
+fn of_days_or_window(of_days: bool, (numerator, denominator): (u64, u64)) -> Finding {
+    let mut finding = rate(numerator, Verdict::Breach);
+    if let Evidence::Rate(rate) = &mut finding.evidence {
+        rate.denominator = denominator;
+        rate.lasting = of_days.then_some(LastingExcess {
+            evidence: 6.0,
+            limit: 5.0,
+            usual_at_most: 0.004,
+        });
+    }
+    finding
+}
+
+#[test]
+fn figures_of_days_and_of_a_window_are_compared_by_their_shares() {
+    let after_closing = |closed, seen| {
+        let mut scene = Scene::new(false);
+        scene.at(at(0), vec![closed]);
+        let id = scene.log.incidents().next().expect("one").id.clone();
+        scene.log.close(&scene.policy, &id, "ops", at(0) + HOUR / 2);
+        scene.at(at(2), vec![seen])
+    };
+    let (days, window) = (
+        |of| of_days_or_window(true, of),
+        |of| of_days_or_window(false, of),
+    );
+    let worse = after_closing(days((17, 428)), window((9, 14)));
+    assert_eq!(worse, ["bounce_rate opened!"]);
+    assert_eq!(after_closing(window((5, 12)), days((12, 110))), NOTHING);
+    let twice = after_closing(days((17, 428)), days((34, 900)));
+    assert_eq!(twice, ["bounce_rate opened!"]);
 }
