@@ -95,6 +95,9 @@ fn closed_until(incident: &Incident, now: Timestamp, style: Style) -> Option<Str
     let closed_at = incident.closed_and_may_go_on()?;
     let closed = closed_phrase(incident)?;
     let when = short_time(closed_at, now, style.zone);
+    if becomes_usual(incident) {
+        return Some(format!("{closed} {when}; its rate counts as usual"));
+    }
     let again = match closed_at + STAYS_CLOSED {
         again if again > now => short_time(again, now, style.zone),
         _ => "with the next poll that reads it".to_owned(),
@@ -103,8 +106,18 @@ fn closed_until(incident: &Incident, now: Timestamp, style: Style) -> Option<Str
     Some(format!("{closed} {when}; if it goes on, it {again}"))
 }
 
+/// Returns whether it is a rate of days that a person called a false alarm: at that rate it does not open again.
+fn becomes_usual(incident: &Incident) -> bool {
+    let is_of_days = matches!(&incident.evidence, Evidence::Rate(rate) if rate.lasting.is_some());
+    let is_false = incident.closed_as == Some(Judgement::FalseAlarm);
+    is_false && is_of_days && incident.marked_span().is_some()
+}
+
 /// Returns when an incident that a person closes opens again, without a full stop: after a day, or once it is twice as bad.
 pub(crate) fn reopening(incident: &Incident) -> String {
+    if becomes_usual(incident) {
+        return "Its rate counts as usual from now on".to_owned();
+    }
     if let Evidence::Events { .. } = &incident.evidence {
         let event = match incident.rule {
             Rule::SpamComplaintExternal => "complaint",
@@ -167,7 +180,7 @@ const fn doubling(evidence: &Evidence, rule: Rule) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{HOUR, Span, Step, Transition};
+    use crate::model::{HOUR, LastingExcess, Span, Step, Transition};
     use crate::notify::live::live_message;
     use crate::notify::samples::course_of;
 
@@ -264,6 +277,27 @@ mod tests {
             "The next complaint is a new incident"
         );
         assert!(said(Rule::Blind).ends_with("in 24 h, or as soon as it is a wake"));
+    }
+
+    #[test]
+    fn of_a_rate_of_days_that_was_a_false_alarm_no_return_is_promised() {
+        let mut rate = closed(Rule::BounceRate);
+        rate.closed_as = Some(Judgement::FalseAlarm);
+        rate.problem = Some(Span::before(rate.judged_at, 3 * DAY));
+        assert!(reopening(&rate).starts_with("If it goes on, it opens again in 24 h"));
+        if let Evidence::Rate(of) = &mut rate.evidence {
+            of.lasting = Some(LastingExcess {
+                evidence: 6.0,
+                limit: 5.0,
+                usual_at_most: 0.004,
+            });
+        }
+        assert_eq!(reopening(&rate), "Its rate counts as usual from now on");
+        let standing = closed_standing(&rate, rate.judged_at + HOUR, STYLE).expect("it may go on");
+        assert!(
+            standing.ends_with("; its rate counts as usual"),
+            "{standing}"
+        );
     }
 
     #[test]
