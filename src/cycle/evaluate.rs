@@ -354,8 +354,10 @@ fn load_history(
     // What lasts is added up over more days than any window has.
     let older = Span::new(detect::lasting_reach(&history, first).from, range.from);
     if !older.is_empty() {
-        let older = s.bounces_in(key, older)?;
-        history.bounce_events.splice(0..0, older);
+        let bounces = s.bounces_in(key, older)?;
+        history.bounce_events.splice(0..0, bounces);
+        let recipients = s.recipients_by_hours(key, older)?;
+        history.recipients.add_older(&recipients);
     }
     // What bounced before was pruned, and the hours of its mail were not: nobody knows how much of it bounced.
     let pruned = Span::new(Timestamp::MIN, now - keep);

@@ -83,6 +83,20 @@ pub struct KnownRecipients {
 /// Fewer messages with known recipients say nothing of how many are usual: just after an upgrade they are the newest few.
 const MIN_KNOWN_MESSAGES: u64 = 20;
 
+impl KnownRecipients {
+    /// Returns how many recipients a message has on average; `None` where too few messages say so.
+    pub fn per_message(&self) -> Option<f64> {
+        let (recipients, messages) = (self.recipients.total(), self.messages.total());
+        (messages >= MIN_KNOWN_MESSAGES).then(|| recipients as f64 / messages as f64)
+    }
+
+    /// Adds those of older mail.
+    pub fn add_older(&mut self, older: &Self) {
+        self.recipients = older.recipients.merge(&self.recipients);
+        self.messages = older.messages.merge(&self.messages);
+    }
+}
+
 /// How many recipients a span's mail had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecipientCount {
@@ -337,17 +351,16 @@ impl History {
         let sum = |counts: &CumulativeCounts| parts.iter().map(|part| counts.count(*part)).sum();
         let known: u64 = sum(recipients);
         let rest = self.sent_in(parts).saturating_sub(sum(messages));
-        let (of_all, total) = (recipients.total(), messages.total());
         if rest == 0 {
             return Some(RecipientCount {
                 recipients: known,
                 is_estimated: false,
             });
         }
-        let per_message = of_all as f64 / total as f64;
-        (total >= MIN_KNOWN_MESSAGES).then(|| RecipientCount {
+        let per_message = self.recipients.per_message()?;
+        Some(RecipientCount {
             recipients: known + (rest as f64 * per_message).round() as u64,
-            is_estimated: of_all > total,
+            is_estimated: per_message > 1.0,
         })
     }
 

@@ -87,6 +87,7 @@ facts! {
         a_bounce_listed_twice_counts_once
         streams_and_servers_are_apart
         tags_are_counted_beside_all_mail
+        recipients_are_told_by_the_hour
         tags_of_a_few_messages_are_not_told
         pruning_keeps_the_hours_of_tags_in_use
         counts_are_exact_at_cuts_that_divide_a_minute

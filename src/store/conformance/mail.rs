@@ -74,6 +74,26 @@ pub(super) fn streams_and_servers_are_apart(b: &mut Database) {
     assert_eq!(other.expect("read").spans(), []);
 }
 
+pub(super) fn recipients_are_told_by_the_hour(b: &mut Database) {
+    let to = |n: u64, seconds: i64| Mail {
+        recipients: (0..n).map(|n| format!("{n}@example.com")).collect(),
+        ..mail(&format!("to{n}"), at(seconds))
+    };
+    save(
+        b,
+        &[to(1, 0), to(3, 700), to(50, 3_700), to(9, 7_205)],
+        None,
+    );
+    let known = b.recipients_by_hours(&shop_outbound(), span(0, 7_210));
+    let known = known.expect("read");
+    let hour = |n: i64| {
+        let hour = span(n * 3600, (n + 1) * 3600);
+        (known.messages.count(hour), known.recipients.count(hour))
+    };
+    // A minute that the end cuts is told with what follows.
+    assert_eq!([hour(0), hour(1), hour(2)], [(2, 4), (1, 50), (0, 0)]);
+}
+
 /// So many messages of a tag, one every `every` seconds from `from` on.
 fn tagged(tag: &str, n: i64, from: i64, every: i64) -> Vec<Mail> {
     let one = |n: i64| Mail {

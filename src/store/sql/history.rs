@@ -104,6 +104,24 @@ impl Database {
         self.read_stream(stream, |s, key| load_bounce_events(s, key, span))
     }
 
+    /// Returns the recipients of the listed mail of a stream in `span`, by the hours of the clock.
+    pub fn recipients_by_hours(
+        &mut self,
+        stream: &StreamKey,
+        span: Span,
+    ) -> Result<KnownRecipients, Error> {
+        let hours: Vec<(Timestamp, Sent)> = self.read_stream(stream, |s, key| {
+            s.rows(
+                "SELECT at - at % 3600000, CAST(sum(sent) AS BIGINT), CAST(sum(recipients) AS BIGINT) FROM minutes
+                 WHERE stream = ?1 AND tag = ?2 AND at >= ?3 AND at < ?4 AND recipients >= sent
+                 GROUP BY at - at % 3600000 ORDER BY 1",
+                &values![key, ALL_MAIL, span.from, span.until.floor(MINUTE)],
+                |row| Ok((row.get(0)?, Sent::new(row.get(1)?, row.get(2)?))),
+            )
+        })?;
+        Ok(known_recipients(hours.iter().copied()))
+    }
+
     /// Returns what recipient domains blocked in `span`: the newest, where they are too many.
     pub fn older_blocks(&mut self, stream: &StreamKey, span: Span) -> Result<OlderBlocks, Error> {
         self.read_stream(stream, |s, key| {
@@ -299,14 +317,20 @@ fn load_counts(
             counts.entry(last).or_default().add(Sent::new(sent, 0));
         }
     }
-    let with = |number: fn(&Sent) -> u64| {
-        CumulativeCounts::from_counts(counts.iter().map(|(at, sent)| (*at, number(sent))))
-    };
-    let recipients = KnownRecipients {
-        recipients: with(|sent| sent.recipients),
-        messages: with(|sent| sent.of_known),
-    };
-    Ok((with(|sent| sent.messages), recipients))
+    let counts = counts.iter().map(|(at, sent)| (*at, *sent));
+    let sent = counts.clone().map(|(at, sent)| (at, sent.messages));
+    Ok((
+        CumulativeCounts::from_counts(sent),
+        known_recipients(counts),
+    ))
+}
+
+fn known_recipients(counts: impl Iterator<Item = (Timestamp, Sent)> + Clone) -> KnownRecipients {
+    let of_known = counts.clone().map(|(at, sent)| (at, sent.of_known));
+    KnownRecipients {
+        recipients: CumulativeCounts::from_counts(counts.map(|(at, sent)| (at, sent.recipients))),
+        messages: CumulativeCounts::from_counts(of_known),
+    }
 }
 
 /// Messages that stand at one instant.
