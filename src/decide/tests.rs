@@ -157,6 +157,23 @@ fn a_breach_is_reported_once_and_ends_an_hour_after_it_was_first_within_bounds()
 }
 
 #[test]
+fn no_reminder_is_sent_of_a_rate_whose_newest_bounce_is_over_a_day_old() {
+    let mut scene = Scene::new(false);
+    let seen = |verdict| {
+        let mut finding = finding(Rule::BounceRate, verdict);
+        if let Evidence::Rate(rate) = &mut finding.evidence {
+            rate.newest_at = Some(at(0));
+        }
+        vec![finding]
+    };
+    scene.at(at(0), seen(Verdict::Breach));
+    let first = scene.at(at(24), seen(Verdict::Unresolved));
+    assert_eq!(first, ["bounce_rate reminded!"]);
+    let second = scene.at(at(48), seen(Verdict::Unknown));
+    assert_eq!(second, ["bounce_rate reminded"]);
+}
+
+#[test]
 fn an_incident_keeps_its_worst_evidence_and_when_it_recovered() {
     let mut scene = Scene::new(false);
     let bounced = |n: u64, verdict| {

@@ -224,7 +224,8 @@ pub(super) fn advance(
         incident.last_reminder_at =
             incident.last_reminder_at + REMINDER_INTERVAL * u32::try_from(days).unwrap_or(1);
         let is_known = incident.notified && incident.suppressed_until.is_none();
-        let is_old = is_sum_of_old_bounces(&incident.evidence, at);
+        let newest = incident.last_event_at.filter(|_| incident.rule.is_rate());
+        let is_old = newest.is_some_and(|newest| at.since(newest) > DAY);
         let wanted = is_known && policy.reminds && incident.acknowledged.is_none() && !is_old;
         taken.push(notify(incident, (Step::Reminded, at), block, wanted));
     }

@@ -13,8 +13,8 @@ use crate::model::{
     Timestamp, ToldBounces, Verdict,
 };
 use evidence::newest_event;
-use lasting::State;
 pub use lasting::lasting_reach;
+use lasting::{Lasting, State};
 
 /// The level of the interval which every alert states.
 const STATED_CONFIDENCE: f64 = 0.95;
@@ -381,29 +381,39 @@ fn evaluate_counted(
         Verdict::Breach => None,
         _ => lasting::find(history, at, test, counting),
     };
-    let Some(lasting) = lasting.filter(|lasting| lasting.outweighs(verdict)) else {
+    let of_sum = lasting.and_then(|lasting| {
+        let found = WindowCounts::since(history, lasting.window, counting);
+        let verdict = judge_lasting(history, at, test, (&lasting, verdict), (&found, counting))?;
+        Some((lasting, verdict, found))
+    });
+    let Some((lasting, verdict, found)) = of_sum else {
         let evidence = evidence::of_window(history, at, test, counting, (verdict, &window));
         return (verdict, evidence);
     };
-    let found = WindowCounts::since(history, lasting.window, counting);
-    let newest = newest_event(history, &found.parts, &counting.counts);
-    let is_within = |length: Duration| newest.is_some_and(|newest| at.since(newest) <= length);
-    if lasting.state != State::Over && !is_within(USUAL_PERIOD) {
-        // Nothing bounced for a week: what is sent no more shows no end.
-        let week = || WindowCounts::counting(history, Span::before(at, USUAL_PERIOD), counting);
-        let told = test.known.map_or(window, |_| week());
-        let evidence = evidence::of_window(history, at, test, counting, (verdict, &told));
-        return (verdict, evidence);
-    }
-    let verdict = match lasting.state {
-        State::Ongoing if is_within(DAY) && test.exceeds(found.bounced, found.denominator) => {
-            Verdict::Breach
-        }
-        State::Over if !test.exceeds(found.bounced, found.denominator) => Verdict::Within,
-        State::Ongoing | State::Suspected | State::Over => Verdict::Unresolved,
-    };
     let evidence = evidence::of_window(history, at, test, counting, (verdict, &found));
     (verdict, evidence::of_lasting(evidence, &lasting))
+}
+
+/// Returns what an excess that lasts says beside a window of that verdict; `None` where that decides. Unless an incident tells of it, it says
+/// nothing but that it goes on: what a window opened ends as if nothing had been added up.
+fn judge_lasting<C: Fn(&BounceEvent) -> bool>(
+    history: &History,
+    at: Timestamp,
+    test: &RateTest,
+    (lasting, window): (&Lasting, Verdict),
+    (found, counting): (&WindowCounts, &Counting<C, impl Fn(&BounceEvent) -> bool>),
+) -> Option<Verdict> {
+    let newest = newest_event(history, &found.parts, &counting.counts);
+    let is_fresh = newest.is_some_and(|newest| at.since(newest) <= DAY);
+    let exceeds = test.exceeds(found.bounced, found.denominator);
+    let is_told = test.known.is_some();
+    match lasting.state {
+        State::Ongoing if exceeds && is_fresh => Some(Verdict::Breach),
+        State::Ongoing => is_told.then_some(Verdict::Unresolved),
+        State::Over if !is_told || window != Verdict::Within => None,
+        State::Over if exceeds => Some(Verdict::Unresolved),
+        State::Over => Some(Verdict::Within),
+    }
 }
 
 fn judge_window(

@@ -4,8 +4,8 @@
 use crate::decide::incident_log::{IncidentKey, IncidentLog};
 use crate::decide::{Policy, transition};
 use crate::model::{
-    DAY, Evidence, Finding, Incident, IncidentState, KnownExcess, RateEvidence, Rule, Severity,
-    StreamId, Timestamp, ToldBounces, Verdict,
+    DAY, Evidence, Finding, Incident, IncidentState, Judgement, KnownExcess, RateEvidence, Rule,
+    Severity, StreamId, Timestamp, ToldBounces, Verdict,
 };
 
 impl IncidentLog {
@@ -22,8 +22,13 @@ impl IncidentLog {
 
     /// Returns what the open incidents of a stream tell of its bounces and complaints.
     pub fn told_bounces(&self, stream: &StreamId) -> ToldBounces {
-        let open = self.current.values().filter(|i| i.is_open());
-        let of_stream = open.filter(|i| i.stream.as_ref() == Some(stream));
+        // What a person closed and may go on is no end of it, and what was a false alarm is usual from then on.
+        let goes_on = |i: &&Incident| {
+            let is_usual = i.closed_as == Some(Judgement::FalseAlarm);
+            i.is_open() || (i.closed_and_may_go_on().is_some() && !is_usual)
+        };
+        let told = self.current.values().filter(goes_on);
+        let of_stream = told.filter(|i| i.stream.as_ref() == Some(stream));
         ToldBounces {
             blocking: self.blocking_domains(stream),
             excesses: of_stream.filter_map(known_excess).collect(),

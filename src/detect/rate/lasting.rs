@@ -12,14 +12,16 @@ mod mail;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::detect::rate::{Counting, LOOKS, MIN_CERTAIN, MIN_USUAL_DENOMINATOR, RateTest};
+use crate::detect::rate::{
+    Counting, LOOKS, MIN_CERTAIN, MIN_USUAL_DENOMINATOR, RateTest, USUAL_PERIOD,
+};
 use crate::model::{
-    BounceEvent, DAY, HOUR, History, Judgement, LastingExcess, MarkedTime, Span, Timestamp, Verdict,
+    BounceEvent, DAY, HOUR, History, Judgement, LastingExcess, MarkedTime, Span, Timestamp,
 };
 
 pub use mail::lasting_reach;
 pub(super) use mail::{MAX_REACH, sent_to_by_hours};
-use mail::{MIN_DAYS, events_of, hours_of, recipients_per_message};
+use mail::{MIN_DAYS, RecipientsOf, events_of, hours_of};
 
 /// Of the time that is added up, the first of so many parts is only learned from.
 const PARTS: u32 = 3;
@@ -38,7 +40,7 @@ const TARGET: f64 = 2.0;
 const MAX_PART_OF_DAY: f64 = 0.4;
 /// Bounces on fewer days do not last.
 const MIN_DAYS_WITH_BOUNCES: u32 = 2;
-/// The part of the limit from which on the sum keeps what it opened: what is usual is learned anew each day, and that is no end.
+/// The part of the limit from which on what an incident tells goes on: what is usual is learned anew each day, and that is no end.
 const KEEPING_PART: f64 = 0.5;
 
 /// The lowest rate whose end is looked for, in the odds of the threshold, and the highest.
@@ -49,7 +51,7 @@ const MAX_ENDING_RATE: f64 = 0.75;
 const MIN_ENDING_EVIDENCE: f64 = 3.0;
 const FALSE_ENDS: f64 = 0.25;
 
-/// For so long after its end the figures of that are told.
+/// For so long after its end the figures of that are told; after that those of the last week.
 const OVER_TOLD_FOR: Duration = DAY;
 
 /// What the sum says at an instant.
@@ -69,21 +71,8 @@ pub(super) struct Lasting {
 pub(super) enum State {
     /// The rate is higher than usual, and than the threshold.
     Ongoing,
-    /// It may be; that opens nothing.
-    Suspected,
     /// It was, until a few days ago.
     Over,
-}
-
-impl Lasting {
-    /// Returns whether it says more than a window of that verdict.
-    pub(super) fn outweighs(&self, window: Verdict) -> bool {
-        match self.state {
-            State::Ongoing => window != Verdict::Breach,
-            State::Suspected => matches!(window, Verdict::Within | Verdict::Unknown),
-            State::Over => window == Verdict::Within,
-        }
-    }
 }
 
 /// Returns what the bounces that count say at `at`; `None` where they say nothing.
@@ -96,24 +85,31 @@ pub(super) fn find(
     let healthy = test.healthy?;
     let alpha = 1.0 - test.rule.confidence?;
     let reach = history.since_beginning(lasting_reach(history, at));
-    let (_, per_message) = recipients_per_message(history, at);
+    let parts = history.seen(reach);
+    let recipients_of = RecipientsOf::new(history, &parts, at);
     let mut scan = Scan::new(test, healthy, alpha, reach);
     let is_own = |marked: &&MarkedTime| marked.rule == test.name;
     let marked: Vec<&MarkedTime> = history.marked.iter().filter(is_own).collect();
     let mark = |at| marked.iter().rev().find(|marked| marked.span.contains(at));
     let mut counted = HashMap::new();
-    for part in history.seen(reach) {
-        let mut events = events_of(history, part, &counting.counts, &mut counted)
-            .into_iter()
-            .peekable();
-        for (hour, sent) in hours_of(history, part, at) {
+    for part in parts {
+        let mut events = events_of(
+            history,
+            part,
+            &counting.counts,
+            (recipients_of.unit, &mut counted),
+        )
+        .into_iter()
+        .peekable();
+        for (hours, sent) in hours_of(history, part, at) {
+            let hour = hours.from;
             while let Some(before) = events.next_if(|event| *event < hour) {
                 scan.bounce(before, mark(before).copied());
             }
             let within: Vec<Timestamp> =
                 std::iter::from_fn(|| events.next_if(|event| *event < hour + HOUR)).collect();
             // The mail of an hour lies evenly between its bounces.
-            let recipients = sent * per_message / (within.len() + 1) as f64;
+            let recipients = recipients_of.sent(hours, sent) / (within.len() + 1) as f64;
             scan.send(hour, recipients, mark(hour).copied());
             for bounced in within {
                 scan.bounce(bounced, mark(bounced).copied());
@@ -150,6 +146,10 @@ impl Counts {
     }
 }
 
+fn is_real(mark: Option<&MarkedTime>) -> bool {
+    mark.is_some_and(|mark| mark.feedback.judgement == Judgement::Real)
+}
+
 /// Returns the rate with so many times the odds of `rate`: of a small one so many times as much, and never one.
 fn with_odds(times: f64, rate: f64) -> f64 {
     times * rate / (times - 1.0).mul_add(rate, 1.0)
@@ -178,6 +178,8 @@ struct Scan<'t> {
     /// Its bounces, with how many recipients were sent to in it before.
     bounces: Vec<(Timestamp, f64)>,
     sum: f64,
+    /// The highest that it was.
+    peak: f64,
     /// What the sum may be at the end of the day.
     ceiling: f64,
     day: Timestamp,
@@ -232,6 +234,7 @@ impl<'t> Scan<'t> {
             since: from,
             bounces: Vec::new(),
             sum: 0.0,
+            peak: 0.0,
             ceiling: 0.0,
             day: from,
             days: 0,
@@ -254,15 +257,14 @@ impl<'t> Scan<'t> {
             return;
         }
         self.current.recipients += recipients;
+        self.sum = (self.sum - recipients * self.odds.sent).max(0.0);
         if self.ending.is_some() {
             self.look_for_end(at, recipients);
-            return;
-        }
-        self.sum -= recipients * self.odds.sent;
-        if self.sum <= 0.0 {
-            self.sum = 0.0;
+        } else if self.sum <= 0.0 {
             let current = std::mem::take(&mut self.current);
-            self.past.add(current);
+            if !is_real(mark) {
+                self.past.add(current);
+            }
         }
     }
 
@@ -276,22 +278,9 @@ impl<'t> Scan<'t> {
         if self.is_learned(counts, mark) {
             return;
         }
-        if self.ending.is_some() {
-            let rate = self.ending_rate();
-            self.bounces.push((at, self.current.recipients));
-            self.current.bounced += 1.0;
-            if let Some(ending) = &mut self.ending {
-                ending.counts.bounced += 1.0;
-                ending.evidence -= (rate / self.odds.usual).ln();
-                if ending.evidence <= 0.0 {
-                    *ending = Ending::default();
-                }
-            }
-            return;
-        }
-        if self.sum <= 0.0 {
+        if self.ending.is_none() && self.sum <= 0.0 {
             self.odds = self.odds_here();
-            (self.since, self.days) = (at, 0);
+            (self.since, self.days, self.peak) = (at, 0, 0.0);
             self.bounces.clear();
             self.ceiling = self.most_of_day();
         }
@@ -300,13 +289,31 @@ impl<'t> Scan<'t> {
             self.days += 1;
         }
         self.sum = (self.sum + self.odds.bounced).min(self.ceiling);
+        self.peak = self.peak.max(self.sum);
+        let rate = self.ending_rate();
         self.bounces.push((at, self.current.recipients));
         self.current.bounced += 1.0;
-        let lasts = self.days >= MIN_DAYS_WITH_BOUNCES && at.since(self.since) >= DAY;
-        if self.sum > self.odds.limit && lasts && self.exceeds(self.current.bounced.sqrt()) {
+        if let Some(ending) = &mut self.ending {
+            ending.counts.bounced += 1.0;
+            ending.evidence -= (rate / self.odds.usual).ln();
+            if ending.evidence <= 0.0 {
+                *ending = Ending::default();
+            }
+        } else if self.lasts(at) {
             self.ending = Some(Ending::default());
             self.over = None;
         }
+    }
+
+    /// Returns whether what began with the sum is an excess that lasts, or still is the one that an incident tells of.
+    fn lasts(&self, at: Timestamp) -> bool {
+        let is_known = self.test.known.is_some_and(|known| at >= known.since);
+        let (limit, spread) = match is_known {
+            true => (KEEPING_PART * self.odds.limit, 0.0),
+            false => (self.odds.limit, self.current.bounced.sqrt()),
+        };
+        let lasts = self.days >= MIN_DAYS_WITH_BOUNCES && at.since(self.since) >= DAY;
+        self.sum > limit && lasts && self.exceeds(spread)
     }
 
     fn come_to(&mut self, at: Timestamp) {
@@ -322,18 +329,12 @@ impl<'t> Scan<'t> {
         (MAX_PART_OF_DAY * self.odds.limit).max(self.odds.bounced)
     }
 
-    /// Takes what is only learned from, and what people judged: a real trouble is no evidence, a false alarm is what is usual from then
-    /// on. Returns whether it was that.
+    /// Takes what is only learned from, and what people called a false alarm, which is what is usual from then on; a real trouble never
+    /// is. Returns whether it was that.
     fn is_learned(&mut self, counts: Counts, mark: Option<&MarkedTime>) -> bool {
-        let Some(mark) = mark else {
-            let is_past = self.now < self.judged_from;
-            if is_past {
-                self.past.add(counts);
-            }
-            return is_past;
-        };
-        (self.sum, self.current, self.ending) = (0.0, Counts::NONE, None);
-        if mark.feedback.judgement == Judgement::FalseAlarm {
+        let false_alarm = mark.filter(|_| !is_real(mark));
+        if let Some(mark) = false_alarm {
+            (self.sum, self.current, self.ending) = (0.0, Counts::NONE, None);
             if self.false_alarm != Some(mark.span) {
                 self.false_alarm = Some(mark.span);
                 self.past = Counts::NONE;
@@ -341,8 +342,13 @@ impl<'t> Scan<'t> {
             self.past.add(counts);
             let usual = self.usual_at_most().min(MAX_ENDING_RATE);
             self.max_usual = self.test.rule.threshold.max(usual);
+            return true;
         }
-        true
+        let is_past = self.now < self.judged_from;
+        if is_past && mark.is_none() {
+            self.past.add(counts);
+        }
+        is_past
     }
 
     /// Returns whether so many bounces fewer since the sum was zero are above the plain threshold, and the floor is met.
@@ -418,17 +424,15 @@ impl<'t> Scan<'t> {
 
     fn result(&self, at: Timestamp) -> Option<Lasting> {
         let so_far = Span::new(self.most_since().floor(DAY), at);
-        let may_go_on = self.sum > KEEPING_PART * self.odds.limit && self.exceeds(0.0);
-        let (state, window) = match (self.ending, self.over, self.test.known) {
+        let newest = self.bounces.last().map(|(bounced, _)| *bounced);
+        // After a week without any the mail that is sent no more shows no end.
+        let is_of_late = newest.is_some_and(|newest| at.since(newest) <= USUAL_PERIOD);
+        let ending = self.ending.filter(|_| is_of_late);
+        let (state, window) = match (ending, self.over, self.test.known) {
             (Some(_), _, _) => (State::Ongoing, so_far),
             (None, Some(over), _) if at.since(over.until) <= OVER_TOLD_FOR => (State::Over, over),
-            _ if may_go_on => (State::Suspected, so_far),
             // What an incident tells of ends by what was seen of it, and by no quiet hour.
-            (None, Some(over), Some(_)) => (State::Over, over),
-            (None, None, Some(known)) => {
-                let since = known.since.max(self.from).floor(DAY);
-                (State::Over, Span::new(since, at))
-            }
+            (None, _, Some(_)) => (State::Over, Span::before(at, USUAL_PERIOD)),
             (None, _, None) => return None,
         };
         let is_known = self.past.recipients >= MIN_USUAL_DENOMINATOR as f64;
@@ -437,7 +441,7 @@ impl<'t> Scan<'t> {
             window,
             since: self.most_since(),
             excess: LastingExcess {
-                evidence: self.sum,
+                evidence: self.peak,
                 limit: self.odds.limit,
                 usual_at_most: self.odds.usual,
             },

@@ -1,7 +1,9 @@
 //! An excess of a small sender is one incident, from the days that show it to those that show its end.
 
 use super::*;
-use crate::model::{BounceClass, BounceEvent, Severity};
+use crate::model::{
+    BounceClass, BounceEvent, Feedback, Incident, Judgement, MarkedTime, Severity, StreamId,
+};
 
 /// When three of forty messages a day bounce.
 fn excess() -> Span {
@@ -116,4 +118,81 @@ fn what_goes_on_for_weeks_does_not_become_usual() {
         panic!("{end:?}")
     };
     assert!(rate.rate() <= 0.01 && rate.denominator > 200, "{rate:?}");
+}
+
+/// Five bounces across midnight, and ten days later five more: no sum holds open what ends a day after its last bounce.
+#[test]
+fn a_wave_across_midnight_is_over_a_day_later_and_the_next_one_is_told() {
+    let of_wave = [2235, 2237, 2239, 2241, 2245];
+    let history = sender(40, 80, |n, _| {
+        of_wave.contains(&n) || of_wave.contains(&(n.saturating_sub(400)))
+    });
+    let steps = bounce_steps(history, days(50, 70), 1);
+    let hour = |t: &Transition| t.at.since(start() + DAY * 56).as_secs() / HOUR.as_secs();
+    let turns = steps.iter().filter(|t| t.step != Step::Reminded);
+    let turns: Vec<_> = turns.map(|t| (t.step, hour(t))).collect();
+    let [
+        (Step::Opened, 1),
+        (Step::Resolved, ended),
+        (Step::Opened, 241),
+        (Step::Resolved, ended_again),
+    ] = turns[..]
+    else {
+        panic!("{turns:?}");
+    };
+    // The last bounces are of 03:00.
+    assert!(ended <= 29 && ended_again <= 240 + 29, "{turns:?}");
+    let told = |t: &&Transition| t.step == Step::Reminded && t.notified;
+    let reminded: Vec<_> = steps.iter().filter(told).map(hour).collect();
+    assert!(
+        reminded.iter().all(|hour| [25, 265].contains(hour)),
+        "{reminded:?}"
+    );
+}
+
+/// What a person closed as real goes on: it opens again a day later, and until then nothing says that it is over.
+#[test]
+fn what_was_closed_as_real_and_goes_on_opens_again_a_day_later() {
+    let policy = Policy::new(false, Rules::default());
+    let mut evaluator = Evaluator::new(policy.clone(), 1);
+    let mut histories: BTreeMap<StreamId, History> = [("outbound".into(), small_sender())].into();
+    let together = evaluator.joined_streams(&"shop".into(), &histories);
+    let mut log = IncidentLog::new("shop".into(), []);
+    let mut closed: Option<Incident> = None;
+    let mut opened = Vec::new();
+    for hour in 0..6 * 24 {
+        let at = excess().from + DAY + HOUR * hour;
+        for t in evaluator.evaluate_at(&mut log, &histories, &together, at) {
+            if t.incident.rule == Rule::BounceRate && t.step == Step::Opened {
+                opened.push(at);
+            }
+        }
+        let is_open = |i: &&Incident| i.is_open() && i.rule == Rule::BounceRate;
+        let open = log.incidents().find(is_open).cloned();
+        if let Some(open) = open.filter(|open| closed.is_none() && at >= open.opened_at + HOUR * 2)
+        {
+            let t = log.close(&policy, &open.id, "ops", at).expect("it is open");
+            let of = histories
+                .get_mut(&StreamId::from("outbound"))
+                .expect("it is there");
+            of.marked.push(MarkedTime {
+                incident: open.id,
+                rule: Rule::BounceRate,
+                span: t.incident.marked_span().expect("of days"),
+                feedback: Feedback {
+                    judgement: Judgement::Real,
+                    by: "ops".to_owned(),
+                    at,
+                },
+            });
+            closed = Some(t.incident);
+        }
+        if let Some(closed) = closed.as_ref().filter(|_| opened.len() == 1) {
+            let same = log.incidents().find(|i| i.id == closed.id);
+            let goes_on = same.and_then(Incident::closed_and_may_go_on);
+            assert!(goes_on.is_some(), "{hour}");
+        }
+    }
+    let closed_at = closed.and_then(|closed| closed.closed_and_may_go_on());
+    assert_eq!(opened.get(1), closed_at.map(|at| at + DAY).as_ref());
 }
