@@ -51,9 +51,6 @@ const MAX_ENDING_RATE: f64 = 0.75;
 const MIN_ENDING_EVIDENCE: f64 = 3.0;
 const FALSE_ENDS: f64 = 0.25;
 
-/// For so long after its end the figures of that are told; after that those of the last week.
-const OVER_TOLD_FOR: Duration = DAY;
-
 /// What the sum says at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Lasting {
@@ -71,7 +68,7 @@ pub(super) struct Lasting {
 pub(super) enum State {
     /// The rate is higher than usual, and than the threshold.
     Ongoing,
-    /// It was, until a few days ago.
+    /// It was, as an incident tells.
     Over,
 }
 
@@ -307,13 +304,20 @@ impl<'t> Scan<'t> {
 
     /// Returns whether what began with the sum is an excess that lasts, or still is the one that an incident tells of.
     fn lasts(&self, at: Timestamp) -> bool {
-        let is_known = self.test.known.is_some_and(|known| at >= known.since);
+        let is_begun = self.test.known.is_some_and(|known| at >= known.since);
+        let is_known = is_begun && self.end_of_known().is_none();
         let (limit, spread) = match is_known {
             true => (KEEPING_PART * self.odds.limit, 0.0),
             false => (self.odds.limit, self.current.bounced.sqrt()),
         };
         let lasts = self.days >= MIN_DAYS_WITH_BOUNCES && at.since(self.since) >= DAY;
         self.sum > limit && lasts && self.exceeds(spread)
+    }
+
+    /// Returns the mail that showed the end of what an incident tells.
+    fn end_of_known(&self) -> Option<Span> {
+        let known = self.test.known?;
+        self.over.filter(|over| over.until >= known.since)
     }
 
     fn come_to(&mut self, at: Timestamp) {
@@ -428,12 +432,12 @@ impl<'t> Scan<'t> {
         // After a week without any the mail that is sent no more shows no end.
         let is_of_late = newest.is_some_and(|newest| at.since(newest) <= USUAL_PERIOD);
         let ending = self.ending.filter(|_| is_of_late);
-        let (state, window) = match (ending, self.over, self.test.known) {
+        let (state, window) = match (ending, self.end_of_known(), self.test.known) {
             (Some(_), _, _) => (State::Ongoing, so_far),
-            (None, Some(over), _) if at.since(over.until) <= OVER_TOLD_FOR => (State::Over, over),
             // What an incident tells of ends by what was seen of it, and by no quiet hour.
-            (None, _, Some(_)) => (State::Over, Span::before(at, USUAL_PERIOD)),
-            (None, _, None) => return None,
+            (None, Some(over), _) => (State::Over, over),
+            (None, None, Some(_)) => (State::Over, Span::before(at, USUAL_PERIOD)),
+            (None, None, None) => return None,
         };
         let is_known = self.past.recipients >= MIN_USUAL_DENOMINATOR as f64;
         Some(Lasting {
