@@ -181,6 +181,11 @@ pub(super) fn advance(
     let is_third_server = finding.rule == Rule::ServerChanged
         && finding.verdict == Verdict::Breach
         && finding.evidence.is_news_beside(&incident.evidence);
+    let known_stop = incident.worst.as_ref();
+    let known_stop = known_stop.filter(|worst| matches!(worst, Evidence::Silence(_)));
+    // Of a drop with quiet nights in it, only one that is longer than those before is news.
+    let is_known = finding.rule < incident.rule
+        && known_stop.is_some_and(|known| !finding.evidence.is_worse_than(known));
     if finding.verdict == Verdict::Breach {
         // While it is open it is described as it was when it was last seen.
         let evidence = with_usual_of(Some(incident), &finding.evidence);
@@ -195,9 +200,11 @@ pub(super) fn advance(
     }
     if finding.verdict == Verdict::Breach {
         // A drop that becomes a silence is worse though both may be warnings; back to the drop it takes no step.
-        let is_worse =
-            finding.rule < incident.rule || finding.severity > incident.severity || is_third_server;
-        incident.rule = finding.rule;
+        let is_stronger = finding.rule < incident.rule && !is_known;
+        let is_worse = is_stronger || finding.severity > incident.severity || is_third_server;
+        if !is_known {
+            incident.rule = finding.rule;
+        }
         incident.severity = incident.severity.max(finding.severity);
         if is_worse {
             incident.suppressed_until = None;

@@ -26,18 +26,22 @@ pub(super) fn evaluate(
     let (whole, history) = (history, &history.without_outages(at));
     let cusum = &silence.baseline.cusum;
     let (mut state, limit) = (cusum.state_at(history, at), cusum.limit);
+    // The hours of a silence are told as that, and are no drop, unless what came before or after it is one too.
+    let after_silence = |span: Span| {
+        let gap = silence.longest_gap(whole, span)?;
+        let before = cusum.state_since(history, span.from, gap.from).evidence;
+        let since = cusum.state_since(history, gap.until, at);
+        let is_alone = before <= limit && since.evidence < MIN_SHARE_AT_LAST_MAIL * limit;
+        is_alone.then_some(since)
+    };
     let mut max_at_end = MAX_SHARE_AT_END * limit;
     // Also what would only hold an incident open: mail that is as usual again is its end.
     if state.evidence > max_at_end
-        && let Some(end) = silence.longest_end(whole, Span::new(state.from, at))
+        && let Some(since) = after_silence(Span::new(state.from, at))
     {
-        // The hours of a silence are told as that, and are no drop, unless what came after it is one too.
-        let since = cusum.state_since(history, end, at);
-        if since.evidence < MIN_SHARE_AT_LAST_MAIL * limit {
-            state = since;
-            // What follows a silence is a drop from a lower limit on, and is over as far below that.
-            max_at_end *= MIN_SHARE_AT_LAST_MAIL;
-        }
+        state = since;
+        // What follows a silence is a drop from a lower limit on, and is over as far below that.
+        max_at_end *= MIN_SHARE_AT_LAST_MAIL;
     }
     let known = history.known_sending();
     let covered = known.covers(Span::before(at, RECOVERY_TIME));
@@ -45,11 +49,7 @@ pub(super) fn evaluate(
         Verdict::Unknown
     } else if state.evidence <= limit {
         // Days that are low by a stop that is over are no lower level.
-        let is_of_stop = |shift: &LevelShift| {
-            let end = silence.longest_end(whole, Span::new(shift.from, at));
-            let since = end.map(|end| cusum.state_since(history, end, at).evidence);
-            since.is_some_and(|evidence| evidence < MIN_SHARE_AT_LAST_MAIL * limit)
-        };
+        let is_of_stop = |shift: &LevelShift| after_silence(Span::new(shift.from, at)).is_some();
         let is_held = state.evidence > max_at_end;
         let is_lasting = is_held && !silence.is_usual_day(history, at)
             || shift.is_some_and(|shift| !shift.is_settled() && !is_of_stop(shift));

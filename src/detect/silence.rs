@@ -126,20 +126,6 @@ impl Silence {
         self.baseline.mean.over(span)
     }
 
-    /// Returns the messages expected in a gap: of the hour in which it began, no more than that hour still lacked. A newsletter that has
-    /// gone out is not missed.
-    fn expected_in_gap(&self, history: &History, gap: Span) -> f64 {
-        let hour = Span::new(gap.from.floor(HOUR), gap.from.floor(HOUR) + HOUR);
-        let expected = |span: Span| {
-            let due = history.due_parts(span).into_iter();
-            due.fold(0.0, |sum, part| sum + self.expected(part))
-        };
-        let sent = history.sent_in(&[Span::new(hour.from, gap.from + Duration::from_millis(1))]);
-        let lacking = (self.expected(hour) - sent as f64).max(0.0);
-        let too_much = (expected(hour.intersect(gap)) - lacking).max(0.0);
-        expected(gap) - too_much
-    }
-
     /// Returns whether history is too short at `at` to speak of silence.
     pub fn is_learning(&self, history: &History, at: Timestamp) -> bool {
         history.covered_before(at) < self.min_history
@@ -199,8 +185,8 @@ impl Silence {
         missing.into_iter().chain(bound).min()
     }
 
-    /// Returns when the longest silence in `span` ended: a gap of at least an hour beyond the threshold, with mail after it.
-    pub(super) fn longest_end(&self, history: &History, span: Span) -> Option<Timestamp> {
+    /// Returns the longest silence in `span` that ended: a gap of at least an hour beyond the threshold, with mail after it.
+    pub(super) fn longest_gap(&self, history: &History, span: Span) -> Option<Span> {
         let from = history.hours.partition_point(|h| h.last_at < span.from);
         let until = history.hours.partition_point(|h| h.first_at < span.until);
         let hours = &history.hours[from.saturating_sub(1)..until.max(from)];
@@ -212,7 +198,7 @@ impl Silence {
         let is_silence = longest.length() >= HOUR
             && history.messages.covers(longest)
             && self.baseline.surprise(history, longest) > self.baseline.threshold;
-        is_silence.then_some(longest.until)
+        is_silence.then_some(longest)
     }
 
     /// Returns the score of the pause that lasts at `at`, and the score beyond which it is a silence; `None` where it is still
@@ -275,9 +261,8 @@ impl Silence {
         };
         // By the cautious mean: where next to nothing is known, the plain one expects nothing for ever.
         let is_missed = |gap: Span| {
-            let due = history.due_parts(gap).into_iter();
-            let expected = due.map(|part| self.baseline.cusum.mean.over(part));
-            expected.sum::<f64>() >= MIN_EXPECTED
+            let cautious = |span| self.baseline.cusum.mean.over(span);
+            expected_in_gap(history, gap, cautious) >= MIN_EXPECTED
         };
         let is_silence = |gap: Span| {
             surprise > threshold
@@ -301,8 +286,10 @@ impl Silence {
         let evidence = Evidence::Silence(SilenceEvidence {
             last_sent: history.last_sent(at),
             gap,
-            expected: overdue
-                .map_or_else(|| self.expected_in_gap(history, gap), |o| o.expected(at)),
+            expected: overdue.map_or_else(
+                || expected_in_gap(history, gap, |span| self.expected(span)),
+                |o| o.expected(at),
+            ),
             surprise,
             threshold,
             longest_before: overdue.map_or_else(|| self.baseline.tail.max(), |o| o.longest),
@@ -368,11 +355,26 @@ impl Silence {
             return false;
         }
         let day = Span::before(at, DAY);
-        let returned = self.longest_end(history, day).unwrap_or(day.from);
+        let returned = self.longest_gap(history, day);
+        let returned = returned.map_or(day.from, |gap| gap.until);
         let since = Span::new(returned.max(day.from), at);
         let least = share * self.expected(since);
         least >= MIN_LOW_VOLUME && history.sent_in(&[since]) as f64 >= least
     }
+}
+
+/// Returns the messages expected in a gap, by `mean` of a span: of the hour in which it began, no more than that hour still lacked. A
+/// newsletter that has gone out is not missed.
+fn expected_in_gap(history: &History, gap: Span, mean: impl Fn(Span) -> f64) -> f64 {
+    let hour = Span::new(gap.from.floor(HOUR), gap.from.floor(HOUR) + HOUR);
+    let expected = |span: Span| {
+        let due = history.due_parts(span).into_iter();
+        due.fold(0.0, |sum, part| sum + mean(part))
+    };
+    let sent = history.sent_in(&[Span::new(hour.from, gap.from + Duration::from_millis(1))]);
+    let lacking = (mean(hour) - sent as f64).max(0.0);
+    let too_much = (expected(hour.intersect(gap)) - lacking).max(0.0);
+    expected(gap) - too_much
 }
 
 /// The known time without mail before `at`; `None` where it ends more than `lag` before. The mail of a tag is

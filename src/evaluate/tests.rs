@@ -105,6 +105,50 @@ fn a_step_down_is_one_incident_and_then_the_new_level_is_normal() {
     }
 }
 
+/// A third of the mail from day 60 on, and none in the night of the third day of it.
+#[test]
+fn a_drop_with_a_quiet_night_in_it_is_one_incident_and_is_not_over_after_the_night() {
+    let mixed = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    let mut sent = Vec::new();
+    for hour in 0..75 * 24_u64 {
+        let usual = match hour % 24 {
+            8..20 => 18,
+            20.. => 8,
+            _ => 1,
+        };
+        let drawn = (0..2 * usual).map(|n| mixed(hour * 64 + n));
+        // Half of what may be sent is, and a sixth once it is low.
+        let one_of = if hour < 60 * 24 { 2 } else { 6 };
+        let sent_in = drawn.filter(|drawn| drawn % one_of == 0);
+        let at = start() + HOUR * u32::try_from(hour).expect("few");
+        sent.extend(sent_in.map(|drawn| at + Duration::from_secs(drawn / 7 % 3600)));
+    }
+    let night = Span::new(
+        start() + DAY * 62 + 23 * HOUR,
+        start() + DAY * 63 + 7 * HOUR,
+    );
+    sent.retain(|at| !night.contains(*at));
+    sent.sort();
+    let steps = replay(&sent, days(58, 75));
+    let shown: Vec<_> = steps
+        .iter()
+        .map(|t| (t.at, t.step, t.incident.rule))
+        .collect();
+    let of = |step: Step| steps.iter().filter(move |t| t.step == step);
+    assert_eq!(of(Step::Opened).count(), 1, "{shown:?}");
+    assert_eq!(of(Step::Resolved).count(), 1, "{shown:?}");
+    let worse = of(Step::Escalated).next().expect("a silence");
+    assert_eq!(worse.incident.rule, Rule::SendSilence, "{shown:?}");
+    let after = steps.iter().find(|t| t.at > worse.at + DAY / 2);
+    let after = after.expect("a reminder");
+    assert_eq!(after.incident.rule, Rule::SendDrop, "{shown:?}");
+    let end = of(Step::Resolved).next().expect("settled");
+    assert!(
+        matches!(&end.incident.evidence, Evidence::Drop(drop) if drop.settled.is_some()),
+        "{shown:?}"
+    );
+}
+
 /// Five working days at a third, then a usual weekend: most of a week was low, and it is not any more.
 #[test]
 fn a_level_that_the_newest_days_have_left_is_not_normal() {
