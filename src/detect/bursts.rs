@@ -13,7 +13,7 @@ use recurrence::{Recurrence, hours_of_month, hours_of_week, next_hour};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::detect::encoding::encoded;
-use crate::model::{HOUR, History, HourCount, MissingBurst, Span, Timestamp};
+use crate::model::{DAY, HOUR, History, HourCount, MINUTE, MissingBurst, Span, Timestamp};
 
 /// A burst has at least so many messages ...
 const MIN_BURST_SENT: u64 = 10;
@@ -24,11 +24,18 @@ const MAX_BURST_LENGTH: Duration = HOUR.saturating_mul(12);
 const MIN_CONTRAST: u64 = 4;
 const MIN_SURROUNDINGS: Duration = HOUR.saturating_mul(12);
 const SURROUNDINGS_IN_LENGTHS: f64 = 3.5;
-/// Hours beside the busiest one belong to a burst down to this share of it, and one hour more on each side.
+/// A burst that is due has come with this many times as many, if it is of a usual size.
+const MIN_CONTRAST_OF_DUE: u64 = 1;
+/// Hours beside the busiest one belong to a burst down to this share of it, and one hour more on each side ...
 const MIN_SHARE_OF_PEAK: f64 = 0.01;
+/// ... as long as they have more than [`MAX_GROWTH`] times the other mail: what so many hours of the day before or of the day after
+/// have, none of which has this share of the busiest one.
+const MIN_OTHER_HOURS: usize = 6;
+const MAX_OTHER_SHARE: f64 = 0.1;
 /// Bursts are of another kind from this ratio of their sizes on; a kind has at least [`MIN_BURSTS`].
 const MIN_SIZE_RATIO: f64 = 3.0;
-/// Beside other mail an hour with more than so many times the mail of the busiest one outside of bursts is one of a burst.
+/// Beside other mail an hour with more than so many times the mail of the busiest one outside of bursts, or of the hours beside a
+/// burst, is one of a burst.
 const MAX_GROWTH: u64 = 3;
 /// Fewer bursts show no recurrence.
 const MIN_BURSTS: usize = 4;
@@ -125,7 +132,7 @@ impl BurstModel {
     pub(super) fn learn(history: &History, until: Timestamp, budget: f64) -> Self {
         let end = history.hours.partition_point(|h| h.first_at < until);
         let hours = &history.hours[..end];
-        let bursts = find_bursts(hours);
+        let bursts = find_bursts(hours, MIN_CONTRAST);
         let (of_bursts, all) = (
             bursts.iter().map(|burst| burst.sent).sum::<u64>(),
             hours.iter().map(|hour| hour.sent).sum::<u64>(),
@@ -305,10 +312,14 @@ impl BurstSchedule {
     /// Returns the last burst of this kind before `at`.
     fn last_burst(&self, history: &History, at: Timestamp) -> Option<Burst> {
         let since = self.last.span.from;
-        let first = history.hours.partition_point(|h| h.last_at < since);
+        // What the hours before it have tells its messages from other mail.
+        let beside = since - 2 * MAX_BURST_LENGTH - DAY;
+        let first = history.hours.partition_point(|h| h.last_at < beside);
         let end = history.hours.partition_point(|h| h.first_at < at);
-        let later = find_bursts(&history.hours[first..end.max(first)]);
-        let later = later.into_iter().filter(|b| b.sent >= self.min_sent);
+        let later = find_bursts(&history.hours[first..end.max(first)], MIN_CONTRAST_OF_DUE);
+        let later = later
+            .into_iter()
+            .filter(|b| b.sent >= self.min_sent && b.span.from >= since);
         [self.last]
             .into_iter()
             .chain(later)
@@ -363,22 +374,20 @@ impl BurstSchedule {
         limit.max(least)
     }
 
-    /// Returns the chance that the burst after one that began at `from` comes later than `at`.
+    /// Returns the chance that the burst after one that began at `from` comes later than `at`: from the time on at which it is missing,
+    /// what was accepted, however regular the few before it were.
     fn chance_of(&self, from: Timestamp, at: Timestamp) -> f64 {
-        let strays = match &self.recurrence {
-            Recurrence::Interval { mean, spread } => {
-                (at.since(from).as_secs_f64().max(1.0).ln() - mean) / spread
-            }
-            Recurrence::Calendar { spread, .. } => {
-                at.since(self.due_after(from)).as_secs_f64() / spread
-            }
-        };
-        StudentsT::new(0.0, 1.0, self.freedom).map_or(0.0, |student| student.sf(strays))
+        let due = self.due_after(from);
+        let slack = self.limit_after(from).since(due);
+        let late = at.since(due).div_duration_f64(slack.max(MINUTE));
+        StudentsT::new(0.0, 1.0, self.freedom).map_or(0.0, |student| {
+            student.sf(late * student.inverse_cdf(1.0 - self.chance))
+        })
     }
 }
 
-/// Returns the bursts among `hours`, in order.
-fn find_bursts(hours: &[HourCount]) -> Vec<Burst> {
+/// Returns the bursts among `hours`, in order: those with `contrast` times as many messages as there are around them.
+fn find_bursts(hours: &[HourCount], contrast: u64) -> Vec<Burst> {
     let mut by_size: Vec<usize> = (0..hours.len())
         .filter(|i| hours[*i].sent * 2 >= MIN_BURST_SENT)
         .collect();
@@ -394,11 +403,17 @@ fn find_bursts(hours: &[HourCount]) -> Vec<Burst> {
             continue;
         }
         let least = hours[peak].sent as f64 * MIN_SHARE_OF_PEAK;
-        let is_next = |a: usize, b: usize| {
-            b < hours.len() && !taken[a] && !taken[b] && hours[a].start + HOUR == hours[b].start
+        let most_other = MAX_GROWTH * other_mail_beside(hours, peak);
+        let apart = |a: usize, b: usize| hours[a.max(b)].start.since(hours[a.min(b)].start);
+        let is_next = |from: usize, to: usize| {
+            to < hours.len()
+                && !taken[to]
+                && apart(from, to) == HOUR
+                && apart(peak, to) <= MAX_BURST_LENGTH + HOUR
+                && hours[to].sent > most_other
         };
         let (mut first, mut last) = (peak, peak);
-        while first > 0 && is_next(first - 1, first) {
+        while first > 0 && is_next(first, first - 1) {
             first -= 1;
             if (hours[first].sent as f64) < least {
                 break;
@@ -423,13 +438,30 @@ fn find_bursts(hours: &[HourCount]) -> Vec<Burst> {
             - running[hours.partition_point(|h| h.last_at < from)];
         let is_burst = burst.sent >= MIN_BURST_SENT
             && length <= MAX_BURST_LENGTH
-            && burst.sent >= MIN_CONTRAST * (around - burst.sent);
+            && burst.sent >= contrast * (around - burst.sent);
         if is_burst {
             bursts.push(burst);
         }
     }
     bursts.sort_by_key(|burst| burst.span.from);
     bursts
+}
+
+/// Returns how many messages of other mail an hour of the days beside the one at `peak` has; 0 where there is little else than bursts.
+fn other_mail_beside(hours: &[HourCount], peak: usize) -> u64 {
+    let peak = hours[peak];
+    let most = peak.sent as f64 * MAX_OTHER_SHARE;
+    let of_day = |day: Span| {
+        let from = hours.partition_point(|h| h.start < day.from);
+        let until = hours.partition_point(|h| h.start < day.until);
+        let sent = hours[from..until].iter().map(|hour| hour.sent);
+        let mut others: Vec<u64> = sent.filter(|sent| (*sent as f64) < most).collect();
+        others.sort_unstable_by(|a, b| b.cmp(a));
+        others.get(MIN_OTHER_HOURS - 1).copied().unwrap_or(0)
+    };
+    let before = of_day(Span::before(peak.start - MAX_BURST_LENGTH, DAY));
+    let after = peak.start + MAX_BURST_LENGTH + HOUR;
+    before.max(of_day(Span::new(after, after + DAY)))
 }
 
 /// Returns the least size of each kind of burst, the smallest kind first.

@@ -1,5 +1,7 @@
 //! A burst is one event: what is judged is the time between bursts of a usual size.
 
+use std::time::Duration;
+
 use super::*;
 
 /// Days between two bursts, how many there are, and the messages of each.
@@ -111,6 +113,81 @@ fn the_next_burst_of_a_usual_size_ends_what_was_told_and_a_tenth_of_it_does_not(
     small.extend(bursts(regular(14, 7).skip(12), 80));
     let found = breaches(&history_of(small), Span::new(after, after + DAY));
     assert_eq!(found, [(Rule::SendDrop, after.ceil(HOUR))]);
+}
+
+/// As many messages on each day between 08 and 18, more in some hours than in others.
+fn office_mail(days: u32, a_day: u32) -> Vec<Timestamp> {
+    let of_day = |day: u32| {
+        (0..a_day).map(move |n| {
+            let mixed = (day * 7919 + n * 104_729).wrapping_mul(2_654_435_761);
+            start() + DAY * day + 8 * HOUR + Duration::from_secs(u64::from(mixed >> 9) % 36_000)
+        })
+    };
+    (0..days).flat_map(of_day).collect()
+}
+
+#[test]
+fn a_newsletter_beside_other_mail_of_its_day_is_told_only_if_it_is_not_sent() {
+    for (a_day, sizes) in [(60, [438, 372, 424, 369]), (200, [2000, 1300, 1700, 1200])] {
+        for tuesday in [0, 3] {
+            // Of Tuesdays, and of Fridays before a weekend with little mail.
+            let due = |n: u32| start() + DAY * (1 + tuesday + 7 * n) + 10 * HOUR;
+            let mail = |missing: u32| {
+                let newsletter =
+                    |n: u32| bursts([due(n) + MINUTE * (n % 3)], sizes[n as usize % 4]);
+                let sent = (0..14).filter(|n| *n != missing).flat_map(newsletter);
+                let others = office_mail(100, a_day).into_iter();
+                let is_other = |at: &Timestamp| {
+                    let hours = at.since(start()).as_secs() / 3600;
+                    hours / 24 % 7 < 5 || hours.is_multiple_of(5)
+                };
+                history(sent.chain(others.filter(is_other)), due(13))
+            };
+            let polls = Span::new(due(5), due(12));
+            assert_eq!(breaches(&mail(20), polls), [], "{a_day}, {tuesday}");
+            let found = breaches(&mail(8), Span::new(due(5), due(9)));
+            let (rule, at) = *found.first().expect("a missing newsletter");
+            assert_eq!(rule, Rule::SendDrop);
+            assert!((due(8)..=due(8) + DAY).contains(&at), "{a_day}: {at}");
+            let finding = find(&mail(8), at, &Rules::default(), Rule::SendDrop);
+            let Evidence::Drop(drop) = finding.evidence else {
+                panic!("a drop has a drop's evidence")
+            };
+            // Hardly later than what the budget accepts.
+            assert!((0.01..4.0).contains(&drop.times_a_year), "{drop:?}");
+            let burst = drop.missing_burst.expect("a burst is missing");
+            assert!(
+                (due(8)..due(8) + HOUR).contains(&burst.due_at.floor(HOUR)),
+                "{burst:?}"
+            );
+        }
+    }
+}
+
+/// Half of what is usual, on a day with as much other mail: by its surroundings alone it were no burst.
+#[test]
+fn a_small_newsletter_that_was_due_has_come() {
+    let due = |n: u32| start() + DAY * (1 + 7 * n) + 10 * HOUR;
+    let newsletter = |n: u32| bursts([due(n)], if n == 12 { 200 } else { 400 });
+    let sent = (0..13).flat_map(newsletter);
+    let others = office_mail(100, 75).into_iter();
+    let history = history(sent.chain(others), due(13));
+    let polls = Span::new(due(12) + HOUR, due(13));
+    assert_eq!(breaches(&history, polls), []);
+}
+
+#[test]
+fn after_a_newsletter_that_went_out_nothing_more_of_its_hour_is_missed() {
+    let due = |n: u32| start() + DAY * (1 + 7 * n) + 10 * HOUR;
+    let sent = (0..13).flat_map(|n| bursts([due(n)], if n == 12 { 360 } else { 440 }));
+    let mut sent: Vec<Timestamp> = sent.chain(office_mail(100, 60)).collect();
+    // The newsletter is the last mail for hours.
+    let rest = Span::new(due(12) + HOUR / 2, due(12) + 10 * HOUR);
+    sent.retain(|at| !rest.contains(*at));
+    let history = history(sent, due(12) + 10 * HOUR);
+    let finding = |at| find(&history, at, &Rules::default(), Rule::SendSilence);
+    assert_ne!(finding(due(12) + HOUR).verdict, Verdict::Breach);
+    assert_eq!(finding(due(12) + 9 * HOUR).verdict, Verdict::Breach);
 }
 
 #[test]
