@@ -86,16 +86,16 @@ impl Evidence {
 
     /// Returns when what it says is wrong began, where it knows more of that than when it was judged.
     pub fn began_at(&self) -> Option<Timestamp> {
+        if let Some(burst) = self.overdue_burst() {
+            return Some(burst.due_at);
+        }
         match self {
             Self::Rate(rate) => match rate.wave {
                 Some(wave) => Some(wave.from),
                 None => None,
             },
             Self::Silence(silence) => Some(silence.gap.from),
-            Self::Drop(drop) => match drop.missing_burst {
-                Some(burst) => Some(burst.due_at),
-                None => Some(drop.window.from),
-            },
+            Self::Drop(drop) => Some(drop.window.from),
             Self::Delivery(delivery) => delivery.since,
             Self::DeliveryDrop(drop) => Some(drop.since),
             Self::Canary(canary) => canary.sent_at,

@@ -159,6 +159,13 @@ pub struct MissingBurst {
 }
 
 impl SilenceEvidence {
+    /// Returns the burst that was due and is what is missing.
+    pub fn overdue_burst(&self) -> Option<MissingBurst> {
+        let is_due = |burst: &MissingBurst| burst.due_at < self.gap.until;
+        self.missing_burst
+            .filter(|burst| self.streams.is_empty() && is_due(burst))
+    }
+
     /// Returns whether mail was sent again by `at`: the gap had ended by then. That of a tag is known up to where Postmark's
     /// index has settled.
     pub fn is_over_by(&self, at: Timestamp) -> bool {
@@ -265,6 +272,23 @@ impl ServerChange {
 }
 
 impl Evidence {
+    /// Returns the burst that did not come, where it is of that.
+    pub fn overdue_burst(&self) -> Option<MissingBurst> {
+        match self {
+            Self::Silence(silence) => silence.overdue_burst(),
+            Self::Drop(drop) => drop.missing_burst,
+            _ => None,
+        }
+    }
+
+    /// Returns the lower level that became normal, where that is its end.
+    pub const fn new_level(&self) -> Option<NewLevel> {
+        match self {
+            Self::Drop(drop) => drop.settled,
+            _ => None,
+        }
+    }
+
     /// Returns whether it shows a worse state than `other` of the same rule; of kinds without a measure the later is worse.
     pub fn is_worse_than(&self, other: &Self) -> bool {
         match (self, other) {

@@ -174,6 +174,15 @@ impl Rule {
         }
     }
 
+    /// Returns the weaker view of its problem: of mail that stops or is not delivered, that it becomes less.
+    pub const fn weaker_view(self) -> Self {
+        match self {
+            Self::SendSilence => Self::SendDrop,
+            Self::DeliverySilence => Self::DeliveryDrop,
+            other => other,
+        }
+    }
+
     /// Whether an open incident of this rule inhibits one of `weaker` on the same server (and stream, where both have one).
     pub const fn inhibits(self, weaker: Self) -> bool {
         match self {

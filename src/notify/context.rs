@@ -54,11 +54,8 @@ fn evidence_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<Strin
                 Some(sent) if sent < silence.gap.from => format!(" {}", time(silence.gap.from)),
                 _ => String::new(),
             };
-            let missing = match silence.missing_burst {
-                Some(burst) => {
-                    let (usual, due) = (approx(burst.usual as f64), time(burst.due_at));
-                    format!("{last} About {usual} were due at {due}.")
-                }
+            let missing = match silence.overdue_burst() {
+                Some(burst) => format!("{last} As many were last sent {}.", time(burst.last_at)),
                 None => {
                     format!("{last} About {expected} would normally have gone out since{since}.")
                 }
@@ -206,11 +203,7 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
     if incident.closed_by.is_some() {
         return closed_lines(incident, at, style);
     }
-    if let Evidence::Drop(DropEvidence {
-        settled: Some(level),
-        ..
-    }) = &incident.evidence
-    {
+    if let Some(level) = incident.evidence.new_level() {
         let (now, before) = (approx(level.per_day), approx(level.per_day_before));
         let since = short_time(level.since, at, style.zone);
         return vec![format!(
@@ -220,9 +213,14 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
     let problem = problem_span(incident);
     let lasted = lasted(incident, problem);
     let range = short_range(problem, at, style.zone);
-    let worst_phrase =
-        worst_phrase(incident).map_or_else(String::new, |phrase| format!("; {phrase}"));
+    let worst_phrase = worst_phrase(incident);
+    let at_worst = worst_phrase.as_ref();
+    let at_worst = at_worst.map_or_else(String::new, |phrase| format!("; {phrase}"));
     let line = match worst(incident) {
+        of_burst if of_burst.overdue_burst().is_some() => {
+            let missing = worst_phrase.unwrap_or_default();
+            format!("{} for {lasted} ({range}).", capitalized(&missing))
+        }
         Evidence::Silence(silence) if was_low(incident) => {
             let stopped = format_length(silence.gap);
             let stop = short_range(silence.gap, at, style.zone);
@@ -233,13 +231,13 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
         ),
         Evidence::Rate(_) if problem.length() < MINUTE => {
             let when = short_time(problem.from, at, style.zone);
-            format!("It was high at {when}{worst_phrase}.")
+            format!("It was high at {when}{at_worst}.")
         }
-        Evidence::Rate(_) => format!("It was high for {lasted} ({range}){worst_phrase}."),
+        Evidence::Rate(_) => format!("It was high for {lasted} ({range}){at_worst}."),
         Evidence::Silence(_) => format!("Nothing was sent for {lasted} ({range})."),
-        Evidence::Drop(_) => format!("It was low for {lasted} ({range}){worst_phrase}."),
+        Evidence::Drop(_) => format!("It was low for {lasted} ({range}){at_worst}."),
         Evidence::DeliveryDrop(_) => {
-            format!("Delivery was low for {lasted} ({range}){worst_phrase}.")
+            format!("Delivery was low for {lasted} ({range}){at_worst}.")
         }
         Evidence::Delivery(_) => {
             format!("No sampled message was delivered for {lasted} ({range}).")
@@ -308,18 +306,19 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
 
 /// Returns `at its worst 18 of 47 recipients bounced (38%)`; `None` where a length of time says it all.
 pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
+    if let Some(burst) = worst(incident).overdue_burst() {
+        let usual = approx(burst.usual as f64);
+        return Some(format!("about {usual} messages were missing"));
+    }
     match worst(incident) {
+        Evidence::Silence(silence) if was_low(incident) => Some(format!(
+            "none for {}",
+            format_duration(silence.gap.length())
+        )),
         Evidence::Rate(rate) if rate.rate() > rate.threshold => Some(format!(
             "at its worst {} ({})",
             rate_counts(incident.rule, rate),
             approx_percent(rate.rate())
-        )),
-        Evidence::Drop(DropEvidence {
-            missing_burst: Some(burst),
-            ..
-        }) => Some(format!(
-            "about {} messages were missing",
-            approx(burst.usual as f64)
         )),
         Evidence::Drop(drop) if (drop.sent as f64) < drop.expected => Some(format!(
             "at its worst {} of about {}",
@@ -337,7 +336,7 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
 }
 
 /// Returns whether a drop that became worse was less mail before, or after, it was none at all.
-fn was_low(incident: &Incident) -> bool {
+pub(crate) fn was_low(incident: &Incident) -> bool {
     let stopped_at = match worst(incident) {
         Evidence::Silence(silence) => Some(silence.gap.from),
         Evidence::Delivery(delivery) => delivery.since,
@@ -420,6 +419,9 @@ fn last_span(incident: &Incident) -> Span {
             false => problem.until.min(until),
         };
         return Span::new(problem.from.min(opened_at), until);
+    }
+    if let Some(burst) = worst(incident).overdue_burst() {
+        return Span::new(burst.due_at.min(opened_at), until);
     }
     match worst(incident) {
         Evidence::Silence(silence) if was_low(incident) => {

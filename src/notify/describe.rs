@@ -2,8 +2,8 @@
 
 use crate::model::{
     BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
-    DomainBlocksEvidence, DropEvidence, Evidence, HOUR, Incident, IncidentState, MissingStreams,
-    Rule, SameServer, ServerChange, StreamId, Subject, Suppressed, Timestamp,
+    DomainBlocksEvidence, Evidence, HOUR, Incident, IncidentState, MissingBurst, MissingStreams,
+    NewLevel, Rule, SameServer, ServerChange, StreamId, Subject, Suppressed, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_headline;
@@ -116,6 +116,9 @@ pub fn describe_worst(incident: &Incident, at: Timestamp, style: Style) -> Strin
 
 /// Returns what is wrong, as it is read at `at`: `no mail sent for 1 h 3 min`.
 pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> String {
+    if let Some(burst) = incident.evidence.overdue_burst() {
+        return describe_burst(burst, at, style);
+    }
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident, rate, at, style),
         Evidence::Silence(silence) => {
@@ -125,14 +128,6 @@ pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
                 streams => format!("no mail sent for {stopped} on any of {streams} streams"),
             }
         }
-        Evidence::Drop(DropEvidence {
-            missing_burst: Some(burst),
-            ..
-        }) => format!(
-            "about {} messages that were due {} were not sent",
-            approx(burst.usual as f64),
-            short_time(burst.due_at, at, style.zone)
-        ),
         Evidence::Drop(drop) => format!(
             "{} sent in {}, about {} would be normal",
             plural(drop.sent, "message"),
@@ -164,6 +159,16 @@ pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
             other_server(change)
         ),
     }
+}
+
+/// Returns what did not come, and how late it is at `at`.
+fn describe_burst(burst: MissingBurst, at: Timestamp, style: Style) -> String {
+    format!(
+        "about {} messages due {} were not sent ({} late)",
+        approx(burst.usual as f64),
+        short_time(burst.due_at, at, style.zone),
+        format_duration(at.since(burst.due_at))
+    )
 }
 
 fn describe_dns(of: &DnsDriftEvidence) -> String {
@@ -322,6 +327,12 @@ pub(crate) fn shown(address: &str, style: Style) -> String {
     }
 }
 
+/// Returns at which part of the volume before it the level is that became normal.
+pub(crate) fn describe_settled(level: NewLevel) -> String {
+    let share = approx_percent(level.per_day / level.per_day_before.max(1e-9));
+    format!("sending has settled at {share} of what it was")
+}
+
 /// Returns how it ended, as it is read at `at`: what is back to normal, or why it is no longer watched.
 pub fn describe_resolved(incident: &Incident, at: Timestamp, style: Style) -> String {
     if incident.is_unwatched() {
@@ -342,14 +353,10 @@ pub fn describe_resolved(incident: &Incident, at: Timestamp, style: Style) -> St
         Subject::Account if incident.rule == Rule::Blind => "hushwatch can list its servers again",
         _ => recovery_phrase(incident.rule),
     };
+    if let Some(level) = incident.evidence.new_level() {
+        return describe_settled(level);
+    }
     match &incident.evidence {
-        Evidence::Drop(DropEvidence {
-            settled: Some(level),
-            ..
-        }) => format!(
-            "sending has settled at {} of what it was",
-            approx_percent(level.per_day / level.per_day_before.max(1e-9))
-        ),
         Evidence::Rate(rate) => {
             let window = past_window(rate, at, style);
             if is_unjudged(rate) || (window.is_none() && is_quiet_week(rate)) {

@@ -210,22 +210,28 @@ fn burst_line(burst: MissingBurst, style: Style) -> String {
 }
 
 fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
-    [
-        format!(
-            "{} in {} ({}); expected {} ({} of it was sent)",
-            plural(drop.sent, "message"),
-            format_length(drop.window),
-            format_range(drop.window, style.zone),
-            approx(drop.expected),
-            percent(drop.sent as f64 / drop.expected.max(1.0))
-        ),
-        format!("Score {:.1}, threshold {:.1}", drop.evidence, drop.limit),
-        frequency_line("drop", drop.times_a_year, drop.false_alarms_per_year),
-    ]
-    .into_iter()
-    .chain(drop.missing_burst.map(|burst| burst_line(burst, style)))
-    .chain(drop.settled.map(|level| level_line(level, style)))
-    .collect()
+    let score = format!("Score {:.1}, threshold {:.1}", drop.evidence, drop.limit);
+    let lines = match drop.window.is_empty() {
+        // Nothing is low.
+        true => vec![score],
+        false => vec![
+            format!(
+                "{} in {} ({}); expected {} ({} of it was sent)",
+                plural(drop.sent, "message"),
+                format_length(drop.window),
+                format_range(drop.window, style.zone),
+                approx(drop.expected),
+                percent(drop.sent as f64 / drop.expected.max(1.0))
+            ),
+            score,
+            frequency_line("drop", drop.times_a_year, drop.false_alarms_per_year),
+        ],
+    };
+    lines
+        .into_iter()
+        .chain(drop.missing_burst.map(|burst| burst_line(burst, style)))
+        .chain(drop.settled.map(|level| level_line(level, style)))
+        .collect()
 }
 
 fn level_line(level: NewLevel, style: Style) -> String {

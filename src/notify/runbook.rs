@@ -10,6 +10,10 @@ use crate::model::{
 use crate::notify::context::{capitalized, split_remedy};
 use crate::text::sanitize::clean;
 
+/// What to do where a job did not run.
+const MISSING_BURST: &str =
+    "Check the job that sends them: whether it ran, its log, and its Postmark token";
+
 /// Returns the next step for the likeliest cause, with the command that shows more, as one sentence.
 pub fn next_step(incident: &Incident) -> String {
     let step = advice(incident);
@@ -34,6 +38,9 @@ pub fn advice(incident: &Incident) -> String {
             return format!("{put}; if the change is meant, accept the new server");
         }
         Rule::Blind => return blind_advice(incident),
+        Rule::SendSilence | Rule::SendDrop if incident.evidence.overdue_burst().is_some() => {
+            MISSING_BURST
+        }
         Rule::SendSilence if is_sent_again(incident) => MISSING_MAIL,
         Rule::SendSilence if incident.tag.is_some() => {
             "Check whether the app still sends this kind of mail under this tag; a tag unused for four weeks is no longer watched"
@@ -174,6 +181,9 @@ fn inline_command(incident: &Incident) -> Option<String> {
     let place = place_args(incident);
     let server = shell_quoted(&incident.server.0);
     Some(match incident.rule {
+        Rule::SendSilence | Rule::SendDrop if incident.evidence.overdue_burst().is_some() => {
+            return None;
+        }
         Rule::SendSilence if is_sent_again(incident) && incident.stream.is_some() => {
             format!("hushwatch stats {place} --by-tag --since 2d")
         }
@@ -357,8 +367,12 @@ fn place_args(incident: &Incident) -> String {
 }
 
 /// Returns what ends an incident of its rule.
-pub const fn resolves_when(incident: &Incident) -> &'static str {
+pub fn resolves_when(incident: &Incident) -> &'static str {
+    let opened_by = incident.worst.as_ref().unwrap_or(&incident.evidence);
     match incident.rule {
+        Rule::SendSilence | Rule::SendDrop if opened_by.overdue_burst().is_some() => {
+            "With the first burst of at least a third of its usual size."
+        }
         Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
             "Once the rate was at or below its threshold for one hour. Too little mail to judge counts as below; time that could \
              not be read does not count."

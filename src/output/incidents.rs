@@ -3,7 +3,7 @@
 use crate::model::{Incident, IncidentState, Judgement, Span, Timestamp, Zone};
 use crate::notify::alert::Style;
 use crate::notify::context::{self, unread_phrase};
-use crate::notify::describe::{describe_open_at, describe_worst};
+use crate::notify::describe::{describe_open_at, describe_settled, describe_worst};
 use crate::notify::location::location;
 use crate::output::json::ListedIncident;
 use crate::text::format::{format_exact, format_length, plural, short_range};
@@ -40,7 +40,9 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
         Some(at) => {
             let stood = Span::new(incident.first_opening(), at);
             let lasted = context::lasted(incident, stood);
-            (lasted, describe_worst(incident, now, style))
+            let settled = incident.evidence.new_level().map(describe_settled);
+            let settled = settled.map_or_else(String::new, |settled| format!("; {settled}"));
+            (lasted, describe_worst(incident, now, style) + &settled)
         }
         None => {
             let lasts = format_length(Span::new(incident.first_opening(), now));

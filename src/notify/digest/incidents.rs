@@ -8,9 +8,9 @@ use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_course;
 use crate::notify::context::{
-    joint_problem_span, problem_span, since_when, unread_phrase, worst_phrase,
+    joint_problem_span, problem_span, since_when, unread_phrase, was_low, worst_phrase,
 };
-use crate::notify::describe::describe_open_at;
+use crate::notify::describe::{describe_open_at, describe_settled};
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
 use crate::notify::phrase::problem_name;
@@ -209,6 +209,7 @@ fn ended_shown(data: &Day) -> Vec<(&Transition, Option<&Incident>)> {
 pub(crate) struct EndedOtherwise {
     pub closed: usize,
     pub unwatched: usize,
+    pub settled: usize,
 }
 
 impl EndedOtherwise {
@@ -219,13 +220,15 @@ impl EndedOtherwise {
                 counted.closed += 1;
             } else if incident.is_unwatched() {
                 counted.unwatched += 1;
+            } else if incident.evidence.new_level().is_some() {
+                counted.settled += 1;
             }
         }
         counted
     }
 
     pub(crate) const fn total(self) -> usize {
-        self.closed + self.unwatched
+        self.closed + self.unwatched + self.settled
     }
 
     /// Returns them in words, the first of which is counted by `first`: `1 closed by hand`, `2 no longer watched`.
@@ -233,6 +236,7 @@ impl EndedOtherwise {
         let kinds = [
             (self.closed, "closed by hand"),
             (self.unwatched, "no longer watched"),
+            (self.settled, "settled at a lower level"),
         ];
         let some = kinds.into_iter().filter(|(number, _)| *number > 0);
         let words = some.enumerate().map(|(index, (number, what))| {
@@ -294,17 +298,29 @@ fn ended_line(end: &Transition, data: &Day, now: Timestamp, style: Style) -> Str
             format!("since {since}, resolved after this period")
         }
     };
-    let worst = worst_phrase(incident).map_or_else(String::new, |phrase| format!(", {phrase}"));
+    let what = match incident.evidence.new_level() {
+        Some(level) if incident.closed_by.is_none() && !incident.is_unwatched() => {
+            format!("{} since {}", describe_settled(level), time(level.since))
+        }
+        _ => {
+            let worst = worst_phrase(incident);
+            let worst = worst.map_or_else(String::new, |phrase| format!(", {phrase}"));
+            let rule = match was_low(incident) {
+                true => incident.rule.weaker_view(),
+                false => incident.rule,
+            };
+            format!("{} {when}{worst}", problem_name(rule))
+        }
+    };
     let unseen = if incident.notified {
         ""
     } else {
         " (not reported before)"
     };
     format!(
-        "{} {}: {} {when}{worst}{unseen} · {}",
+        "{} {}: {what}{unseen} · {}",
         Level::Resolved.sign(),
         location(incident),
-        problem_name(incident.rule),
         incident.id
     )
 }

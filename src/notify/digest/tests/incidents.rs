@@ -1,6 +1,7 @@
 //! What a digest says of incidents, open and ended.
 
 use super::*;
+use crate::model::{DropEvidence, NewLevel};
 
 #[test]
 fn many_incidents_of_one_rule_share_a_line() {
@@ -323,4 +324,74 @@ fn a_server_whose_mail_stopped_that_day_is_not_as_usual_though_it_sends_again() 
         .iter()
         .any(|l| l.starts_with("client-3/outbound: 10 sent"));
     assert!(own, "{lines:#?}");
+}
+
+fn drop_over(window: Span, settled: Option<NewLevel>) -> Evidence {
+    Evidence::Drop(DropEvidence {
+        window,
+        sent: 0,
+        expected: 0.0,
+        evidence: 0.0,
+        limit: 23.2,
+        times_a_year: 900.0,
+        false_alarms_per_year: 4.0,
+        missing_burst: None,
+        settled,
+    })
+}
+
+#[test]
+fn a_level_that_has_settled_is_not_called_resolved_and_has_no_empty_window() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let level = NewLevel {
+        since: at - 7 * DAY,
+        per_day: 93.0,
+        per_day_before: 280.0,
+    };
+    let mut incident = of_rule(Rule::SendDrop, 90, true);
+    incident.evidence = drop_over(Span::new(at, at), Some(level));
+    let style = Style {
+        zone: crate::model::Zone::UTC,
+        mask: true,
+    };
+    let explained = crate::notify::evidence::evidence_lines(&incident, style);
+    assert_eq!(explained[0], "Score 0.0, threshold 23.2");
+    assert_eq!(explained.len(), 2, "{explained:?}");
+    let data = Day {
+        transitions: vec![resolved_at(at, incident)],
+        ..Day::default()
+    };
+    let verdict = verdict(&data);
+    assert_eq!(verdict, "nothing open, 1 problem settled at a lower level");
+    assert_eq!(
+        lines_of(&data),
+        [
+            "✅ client-1/outbound: sending has settled at 33% of what it was since Tue 7 Nov 22:13 · send_drop"
+        ]
+    );
+}
+
+#[test]
+fn a_drop_with_a_silence_in_it_is_not_called_a_silence_of_its_whole_time() {
+    let at = Timestamp::from_secs(1_700_000_000);
+    let silence = Incident {
+        opened_at: at - 2 * DAY,
+        began_at: Some(at - 2 * DAY),
+        worst: Some(stop(Some(1)).evidence),
+        ..of_rule(Rule::SendDrop, 90, true)
+    };
+    let over = Incident {
+        evidence: drop_over(Span::new(at, at), None),
+        ..silence
+    };
+    let data = Day {
+        transitions: vec![resolved_at(at, over)],
+        ..Day::default()
+    };
+    assert_eq!(
+        lines_of(&data),
+        [
+            "✅ client-1/outbound: too little mail sent Sun 12 Nov 22:13 – Tue 14 Nov 22:13, none for 1 h 30 min · send_drop"
+        ]
+    );
 }
