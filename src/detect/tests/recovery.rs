@@ -206,38 +206,3 @@ fn a_twentieth_of_uneven_mail_does_not_end_their_silence_at_once() {
     let hours = hours_to_end(20);
     assert!(hours[50] >= 48, "{hours:?}");
 }
-
-/// A drop that followed a stop ended an hour after it began, where one of its hours was a little better than the last, and began anew with
-/// the next.
-#[test]
-fn a_drop_after_a_stop_is_over_as_far_below_its_limit_as_any_other() {
-    let rules = Rules::default();
-    let end = start() + DAY * 45 + 13 * HOUR;
-    let stop = Span::new(end - 5 * HOUR, end);
-    let with = |counts: [u32; 3]| {
-        let at_hour = |day: u32, hour: u32| match (day, hour) {
-            (45, 8..13) => 0,
-            (45, 13..16) => counts[hour as usize - 13],
-            _ => day_and_night(day, hour),
-        };
-        history(by_hour(46, at_hour), start() + DAY * 46)
-    };
-    let silence = Silence::for_stream(&with([20; 3]), stop.from, &rules, 1);
-    let cusum = &silence.baseline.cusum;
-    let mut ended = 0;
-    for counts in
-        (6..=12).flat_map(|a| (6..=12).flat_map(move |b| (6..=12).map(move |c| [a, b, c])))
-    {
-        let history = with(counts);
-        let judged = |at| drop::evaluate(&history, at, &rules, &silence, None).verdict;
-        for at in [end + HOUR, end + 2 * HOUR] {
-            let now = at + HOUR;
-            if judged(at) == Verdict::Breach && judged(now) == Verdict::Within {
-                let evidence = cusum.state_since(&history, end, now).evidence;
-                assert!(evidence <= 0.3 * cusum.limit, "{counts:?}: {evidence}");
-                ended += 1;
-            }
-        }
-    }
-    assert!(ended > 0, "none ends");
-}
