@@ -183,9 +183,10 @@ pub(super) fn advance(
         && finding.evidence.is_news_beside(&incident.evidence);
     let known_stop = incident.worst.as_ref();
     let known_stop = known_stop.filter(|worst| matches!(worst, Evidence::Silence(_)));
-    // Of a drop with quiet nights in it, only one that is longer than those before is news.
+    // Of a drop with quiet nights in it, only one that lacks more than those before is news, or is more urgent.
     let is_known = finding.rule < incident.rule
-        && known_stop.is_some_and(|known| !finding.evidence.is_worse_than(known));
+        && finding.severity <= incident.severity
+        && known_stop.is_some_and(|known| !finding.evidence.lacks_more_than(known));
     if finding.verdict == Verdict::Breach {
         // While it is open it is described as it was when it was last seen.
         let evidence = with_usual_of(Some(incident), &finding.evidence);

@@ -80,7 +80,11 @@ impl LevelShift {
 
     /// Returns what is said of the new level.
     pub(super) fn new_level(&self) -> NewLevel {
-        let (days, (sent, before)) = (self.days as f64, self.whole);
+        let (days, capped) = (self.days as f64, (self.sent, self.expected));
+        let is_fall = |(sent, before): &(u64, f64)| (*sent as f64) < *before;
+        // A newsletter that began after a fall is no rise of what fell.
+        let is_alike = is_fall(&self.whole) == is_fall(&capped);
+        let (sent, before) = if is_alike { self.whole } else { capped };
         NewLevel {
             since: self.from,
             per_day: sent as f64 / days,

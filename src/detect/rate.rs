@@ -279,13 +279,14 @@ impl WindowCounts {
         Self::of_sent(history, window, counting, sent_to)
     }
 
-    /// Returns those of `window`, which may begin before what was loaded of single minutes: then by the hours of the clock.
+    /// Returns those of `window`, which may begin before what was loaded at `at` of single minutes: then by the hours of the clock.
     pub(super) fn since(
         history: &History,
         window: Span,
+        at: Timestamp,
         counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
     ) -> Self {
-        match window.length() <= USUAL_PERIOD {
+        match at.since(window.from) <= USUAL_PERIOD {
             true => Self::counting(history, window, counting),
             false => Self::of_sent(history, window, counting, |history, parts| {
                 lasting::sent_to_by_hours(history, parts, window.until)
@@ -382,7 +383,7 @@ fn evaluate_counted(
         _ => lasting::find(history, at, test, counting),
     };
     let of_sum = lasting.and_then(|lasting| {
-        let found = WindowCounts::since(history, lasting.window, counting);
+        let found = WindowCounts::since(history, lasting.window, at, counting);
         let verdict = judge_lasting(history, at, test, (&lasting, verdict), (&found, counting))?;
         Some((lasting, verdict, found))
     });

@@ -116,9 +116,11 @@ impl Analysis {
         let usual = self.usual_share(history, polls);
         let per_week = |test| self.expected_per_week(history, test, usual, polls);
         let longest = |test: &RateTest| {
-            let times = polls.iter().map(|at| test.longest_time(history, *at));
+            let times = polls
+                .iter()
+                .map(|at| (*at, test.longest_time(history, *at).1));
             let counting = Counting::all(&self.counts);
-            let counts = times.map(|(_, time)| WindowCounts::since(history, time, &counting));
+            let counts = times.map(|(at, time)| WindowCounts::since(history, time, at, &counting));
             let most = counts.map(|of| of.denominator).max().unwrap_or(0);
             (test.longest_time(history, Timestamp(0)).0, most)
         };

@@ -310,6 +310,14 @@ impl Evidence {
         }
     }
 
+    /// Returns whether of two stops this is the one in which more mail was expected.
+    pub fn lacks_more_than(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Silence(silence), Self::Silence(other)) => silence.expected > other.expected,
+            _ => true,
+        }
+    }
+
     /// Returns how much of the problem there is, in the measure of its kind; `None` of kinds without one.
     fn magnitude(&self) -> Option<f64> {
         match self {

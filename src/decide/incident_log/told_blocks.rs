@@ -173,10 +173,16 @@ impl IncidentLog {
             })
     }
 
-    /// Returns whether an incident is a drop that people did not hear of, since `weaker` told it first.
+    /// Returns whether an incident is a drop that people did not hear of, since `weaker` told it first, or another rate of its bounces: it
+    /// hides none of these.
     pub(super) fn is_told_by_weaker(&self, incident: &Incident, weaker: &IncidentKey) -> bool {
-        let is_told = || self.open_of(weaker).is_some_and(|weaker| weaker.notified);
-        incident.rule == Rule::DeliveryDrop && !incident.notified && is_told()
+        if incident.rule != Rule::DeliveryDrop || incident.notified {
+            return false;
+        }
+        let key = IncidentKey::from_incident(incident);
+        let is_rate = matches!(weaker.problem, Rule::HardBounceWake | Rule::BounceRate);
+        self.open_of(weaker).is_some_and(|weaker| weaker.notified)
+            || is_rate && self.is_told_as_bounces(&key, incident.severity, &incident.evidence)
     }
 
     fn open_of(&self, key: &IncidentKey) -> Option<&Incident> {

@@ -151,6 +151,50 @@ fn an_untold_drop_that_ends_first_says_nothing_of_the_rate_that_goes_on() {
 }
 
 #[test]
+fn an_untold_drop_hides_no_wake() {
+    use Verdict::Breach;
+    let mut scene = Scene::new(false);
+    scene.bounce(0, Breach);
+    let both = || vec![drop_of(8, 0, 1, Breach), finding(Rule::BounceRate, Breach)];
+    assert_eq!(scene.at(at(1), both()), ["delivery_drop opened"]);
+    let wake = Finding {
+        severity: Severity::Wake,
+        ..finding(Rule::HardBounceWake, Breach)
+    };
+    let all = [both(), vec![wake]].concat();
+    assert_eq!(scene.at(at(2), all), ["hard_bounce_wake opened!"]);
+}
+
+/// A gap in which so many messages were expected; wakes where it says so.
+fn stop_of(hours: u32, expected: f64, severity: Severity) -> Finding {
+    let mut stop = silence(Verdict::Breach, 0);
+    if let Evidence::Silence(of) = &mut stop.evidence {
+        (of.gap, of.expected) = (Span::new(at(0), at(hours)), expected);
+    }
+    Finding { severity, ..stop }
+}
+
+/// Nights miss little mail in many hours, and a stop at noon much in few.
+#[test]
+fn a_stop_at_noon_is_news_though_the_nights_before_were_longer() {
+    use Verdict::{Breach, Within};
+    let mut scene = Scene::new(false);
+    let drop = || finding(Rule::SendDrop, Breach);
+    let with = |stop: Finding| vec![stop, drop()];
+    let no_stop = || vec![silence(Within, 30), drop()];
+    assert_eq!(scene.at(at(0), no_stop()), ["send_drop opened!"]);
+    let night = |expected| with(stop_of(9, expected, Severity::Warn));
+    assert_eq!(scene.at(at(9), night(6.0)), ["send_silence escalated!"]);
+    assert_eq!(scene.at(at(10), no_stop()), NOTHING);
+    assert_eq!(scene.at(at(20), night(6.0)), NOTHING, "another night");
+    let noon = with(stop_of(3, 40.0, Severity::Warn));
+    assert_eq!(scene.at(at(21), noon), ["send_silence escalated!"]);
+    assert_eq!(scene.at(at(22), no_stop()), NOTHING);
+    let wakes = with(stop_of(3, 30.0, Severity::Wake));
+    assert_eq!(scene.at(at(23), wakes), ["send_silence escalated!"]);
+}
+
+#[test]
 fn a_drop_that_is_more_than_bounces_or_more_urgent_or_goes_on_is_told() {
     use Verdict::{Breach, Within};
     let after_rate = |drop: Finding| {

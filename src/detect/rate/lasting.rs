@@ -277,6 +277,11 @@ impl<'t> Scan<'t> {
         if self.is_learned(counts, mark) {
             return;
         }
+        let last = self.bounces.last().map(|(last, _)| *last);
+        if self.ending.is_some() && last.is_some_and(|last| at.since(last) > USUAL_PERIOD) {
+            // What had none for a week was told as over: this one begins anew.
+            (self.sum, self.current, self.ending) = (0.0, Counts::NONE, None);
+        }
         if self.ending.is_none() && self.sum <= 0.0 {
             self.odds = self.odds_here();
             (self.since, self.days, self.peak) = (at, 0, 0.0);
