@@ -2,7 +2,7 @@
 
 use super::muting::muted;
 use super::*;
-use crate::model::DeliveryDropEvidence;
+use crate::model::{DeliveryDropEvidence, DropEvidence};
 
 /// The findings of both views of one problem.
 fn views(stronger: Verdict, weaker: Verdict) -> Vec<Finding> {
@@ -179,7 +179,20 @@ fn stop_of(hours: u32, expected: f64, severity: Severity) -> Finding {
 fn a_stop_at_noon_is_news_though_the_nights_before_were_longer() {
     use Verdict::{Breach, Within};
     let mut scene = Scene::new(false);
-    let drop = || finding(Rule::SendDrop, Breach);
+    let drop = || Finding {
+        evidence: Evidence::Drop(DropEvidence {
+            window: Span::new(at(0), at(1)),
+            sent: 20,
+            expected: 60.0,
+            evidence: 9.0,
+            limit: 8.0,
+            times_a_year: 1.0,
+            false_alarms_per_year: 4.0,
+            missing_burst: None,
+            settled: None,
+        }),
+        ..finding(Rule::SendDrop, Breach)
+    };
     let with = |stop: Finding| vec![stop, drop()];
     let no_stop = || vec![silence(Within, 30), drop()];
     assert_eq!(scene.at(at(0), no_stop()), ["send_drop opened!"]);
