@@ -114,8 +114,8 @@ fn what_is_open_ends_with_the_token_of_the_account(process: Process) {
     assert_eq!(
         world.alerts(),
         [
-            "✅ RESOLVED alpha/outbound: no longer watched, the stream or its server is gone or left out",
             "✅ RESOLVED Postmark account: no longer watched, no account token is set",
+            "✅ RESOLVED alpha/outbound: no longer watched, the stream or its server is gone or left out",
         ]
     );
 }

@@ -142,7 +142,7 @@ fn a_webhook_is_tried_without_posting() {
     world.slack.clear_faults();
     world.slack.always(sim::Fault::Status(500));
     doctor(&world, &[]).says(
-        "✗ Slack is in trouble or asks to wait, try again in some minutes — HTTP status 500: ",
+        "✗ Slack is in trouble or asks to wait, try again in some minutes — HTTP status 500: `server_error`; Slack has a temporary fault",
     );
 }
 
