@@ -90,10 +90,7 @@ impl Evidence {
             return Some(burst.due_at);
         }
         match self {
-            Self::Rate(rate) => match rate.wave {
-                Some(wave) => Some(wave.from),
-                None => None,
-            },
+            Self::Rate(rate) => rate.wave.map(|wave| wave.from),
             Self::Silence(silence) => Some(silence.gap.from),
             Self::Drop(drop) => Some(drop.window.from),
             Self::Delivery(delivery) => delivery.since,

@@ -412,11 +412,8 @@ fn bounces_of_weeks_are_held_against_the_recipients_of_these_weeks() {
     // What is told of days counts each recipient once, too.
     let history = with_newsletters(0.04, 40, 7);
     let rules = Rules::default();
-    let found = (30..40).map(|n| rate_finding(&history, &rules, Rule::BounceRate, day(n)).1);
-    let rate = found
-        .filter(|rate| rate.lasting.is_some())
-        .last()
-        .expect("told");
+    let mut found = (30..40).map(|n| rate_finding(&history, &rules, Rule::BounceRate, day(n)).1);
+    let rate = found.rfind(|rate| rate.lasting.is_some()).expect("told");
     let days = rate.window.as_secs() / DAY.as_secs();
     assert!(rate.lasting.is_some() && days > 14, "{rate:?}");
     assert_eq!(rate.unit, RateUnit::Recipients);

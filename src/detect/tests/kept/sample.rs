@@ -41,7 +41,7 @@ impl World {
             let checked_at = match news {
                 Some(at) if first.is_some_and(|first| at <= first) => first,
                 Some(_) => checked_at.or(first),
-                None => polls.last().or(first),
+                None => polls.next_back().or(first),
             };
             let read = |at: Option<Timestamp>| at.filter(|at| Some(*at) <= checked_at);
             SampledMessage {
