@@ -1,4 +1,5 @@
-//! What is open on a server that nobody watches any more ends.
+//! What is open on a server that nobody watches any more ends: with the server where it left the account, else once two polls of it are
+//! missing by its own pace, in time that the host was awake, and after a week in any case.
 
 use std::time::Duration;
 
@@ -9,15 +10,20 @@ use crate::cycle::poll::outcome::PollOutcome;
 use crate::cycle::poll::servers::watched_servers;
 use crate::decide::{IncidentLog, Policy};
 use crate::detect::PollHealth;
-use crate::model::{DAY, ServerName, Span, Timestamp};
+use crate::model::{DAY, ServerName, Span, Timestamp, WEEK};
 use crate::store::{self, Database};
 
 /// How far back of its last poll the pace of a server is looked for, and how long one is waited for that has none.
 const PACE_LOOKBACK: Duration = DAY;
+/// How far back the pace of this configuration is looked for, which may be slower than its schedule: `check` is run by something else, or
+/// its cycles take longer.
+const OWN_PACE_LOOKBACK: Duration = WEEK;
+/// Whatever its pace is, and whether or not the list of the account is read, a server is given up so long after its last poll.
+const GIVEN_UP_AFTER: Duration = WEEK;
 
 /// Returns the servers with open or muted incidents that nobody watches: those that left the account, and those whose polls fail to
 /// come. Of the latter, nobody knows who is gone where nothing could be read, or not the list of the account, as when a variable was
-/// lost.
+/// lost: they have a week.
 pub(super) async fn unwatched_servers(
     context: &Context,
     polls: &[PollOutcome],
@@ -29,7 +35,7 @@ pub(super) async fn unwatched_servers(
         Ok((left, s.unwatched_servers(now)?))
     };
     let (left, idle) = context.store.call(read).await?;
-    let own = server_that_was_read(polls);
+    let (own, are_known) = (own_server(polls), are_servers_known(polls));
     let mut unwatched = Vec::new();
     for name in idle {
         if watched.iter().any(|server| server.name == name) {
@@ -37,7 +43,7 @@ pub(super) async fn unwatched_servers(
         }
         let is_gone = left.contains(&name)
             || match own {
-                Some(own) => is_given_up(context, &name, own, now).await?,
+                Some(own) => is_given_up(context, &name, own, are_known, now).await?,
                 None => false,
             };
         if is_gone {
@@ -47,13 +53,20 @@ pub(super) async fn unwatched_servers(
     Ok(unwatched)
 }
 
-/// Returns a server that this cycle read; `None` where it could not read the list of the account.
-fn server_that_was_read(polls: &[PollOutcome]) -> Option<&ServerName> {
-    let is_read = |poll: &&PollOutcome| matches!(poll.health, PollHealth::Complete);
+/// Returns a server that this cycle polled, one that it read if it read any.
+fn own_server(polls: &[PollOutcome]) -> Option<&ServerName> {
+    let read = polls.iter().find(|poll| is_read(poll));
+    read.or(polls.first()).map(PollOutcome::name)
+}
+
+/// Returns whether this cycle could read a server, and the list of the account if it asked for it.
+fn are_servers_known(polls: &[PollOutcome]) -> bool {
     let mut lists = polls.iter().filter(|poll| poll.name().is_account());
-    let is_listed = lists.all(|poll| is_read(&poll));
-    let read = polls.iter().find(is_read)?;
-    is_listed.then(|| read.name())
+    lists.all(is_read) && polls.iter().any(is_read)
+}
+
+fn is_read(poll: &PollOutcome) -> bool {
+    matches!(poll.health, PollHealth::Complete)
 }
 
 /// Returns whether nobody polls `name`, though whoever works with this configuration polls `own`.
@@ -61,6 +74,7 @@ async fn is_given_up(
     context: &Context,
     name: &ServerName,
     own: &ServerName,
+    are_known: bool,
     now: Timestamp,
 ) -> Result<bool, store::Error> {
     let (name, own) = (name.clone(), own.clone());
@@ -69,47 +83,62 @@ async fn is_given_up(
         let last = states.get(&name).and_then(|state| state.last_cycle_at);
         let last = last.unwrap_or(now);
         let before = s.polls_within(&name, Span::new(last - PACE_LOOKBACK, last))?;
-        let since = s.polls_within(&own, Span::new(last, now))?;
-        Ok((last, before, since))
+        let from = last.min(now - OWN_PACE_LOOKBACK);
+        let own = s.polls_within(&own, Span::new(from, now))?;
+        Ok((last, before, own))
     };
-    let (last, before, since) = context.store.call(read).await?;
-    let before: Vec<Timestamp> = before.iter().map(|poll| poll.at).collect();
+    let (last, before, own) = context.store.call(read).await?;
     // What this cycle read is not stored yet.
-    let since = since.iter().map(|poll| poll.at);
-    let since = since.filter(|at| last < *at && *at < now).chain([now]);
-    let since: Vec<Timestamp> = since.collect();
+    let own = own.iter().map(|poll| poll.at).filter(|at| *at < now);
+    let own: Vec<Timestamp> = own.chain([now]).collect();
     let config = &context.config;
     let late = config.postmark.longest_poll();
-    Ok(are_two_polls_missing(
-        &before,
-        &since,
-        &config.schedule,
-        late,
-    ))
+    let awake = awake_since(last, &own, &config.schedule, late);
+    let before: Vec<Timestamp> = before.iter().map(|poll| poll.at).collect();
+    Ok(is_long_ago(last, &awake) || (are_known && are_two_polls_missing(&before, &awake)))
+}
+
+/// Returns the times between two polls of this configuration after `last` in which the host was awake, so that another process ran there,
+/// too. The host slept where the second is more than `late` by the schedule, and by the pace of all of its polls, `own`.
+fn awake_since(
+    last: Timestamp,
+    own: &[Timestamp],
+    schedule: &Schedule,
+    late: Duration,
+) -> Vec<Span> {
+    let mut paces: Vec<Duration> = gaps(own).map(|gap| gap.length()).collect();
+    paces.sort_unstable();
+    // The lower median.
+    let middle = paces.len().saturating_sub(1) / 2;
+    let pace = paces.get(middle).copied().unwrap_or_default();
+    let is_awake = |gap: &Span| {
+        let due = schedule.next(gap.from).unwrap_or(gap.from);
+        gap.until <= due.max(gap.from + pace) + late
+    };
+    let since = gaps(own).filter(|gap| last < gap.from);
+    since.filter(is_awake).collect()
 }
 
 /// Returns whether two polls of a server are missing, by the pace of those up to its last one, `before`: another process may watch it,
-/// with another configuration and another schedule. `since` are the polls of this configuration after that. They tell how long the host
-/// was awake, on which both may run: the time between two of them does not count where the second is more than `late`.
-fn are_two_polls_missing(
-    before: &[Timestamp],
-    since: &[Timestamp],
-    schedule: &Schedule,
-    late: Duration,
-) -> bool {
-    let gaps = |polls: &[Timestamp]| {
-        let pairs = polls.windows(2).map(|pair| Span::new(pair[0], pair[1]));
-        pairs.collect::<Vec<_>>()
-    };
-    let paces = gaps(before).into_iter().map(|gap| gap.length());
-    let patience = paces.max().map_or(PACE_LOOKBACK, |pace| 2 * pace);
-    let is_awake = |gap: &Span| {
-        let due = schedule.next(gap.from);
-        due.is_some_and(|due| gap.until <= due + late)
-    };
-    let awake: Vec<Span> = gaps(since).into_iter().filter(is_awake).collect();
+/// with another configuration and another schedule. `awake` are the times after that in which both may have run.
+fn are_two_polls_missing(before: &[Timestamp], awake: &[Span]) -> bool {
+    let pace = gaps(before).map(|gap| gap.length()).max();
+    let patience = pace.map_or(PACE_LOOKBACK, |pace| 2 * pace);
     let length: Duration = awake.iter().map(|gap| gap.length()).sum();
     awake.len() >= 2 && length >= patience
+}
+
+/// Returns whether nobody polled a server for a week after its `last` poll, and not when this configuration polled twice after that, either.
+fn is_long_ago(last: Timestamp, awake: &[Span]) -> bool {
+    let after = awake
+        .iter()
+        .filter(|gap| gap.until >= last + GIVEN_UP_AFTER);
+    after.count() >= 2
+}
+
+fn gaps(polls: &[Timestamp]) -> impl Iterator<Item = Span> {
+    let pairs = polls.windows(2);
+    pairs.map(|pair| Span::new(pair[0], pair[1]))
 }
 
 /// Resolves what is open on a server that is not watched any more, and returns that with what a mute had held back.
@@ -139,7 +168,10 @@ pub(super) async fn close_unwatched(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::MINUTE;
+    use crate::config::{ServerConfig, TokenSource};
+    use crate::cycle::collect::errors::PollErrors;
+    use crate::model::{HOUR, MINUTE};
+    use crate::store::ServerState;
 
     const LATE: Duration = Duration::from_secs(30 * 60);
 
@@ -149,17 +181,41 @@ mod tests {
         minutes.iter().map(|n| start + MINUTE * *n).collect()
     }
 
-    /// Whether they are missing where it was polled at `before` and this configuration at `since`, in hours.
-    fn hourly(before: &[u32], since: &[f64]) -> bool {
-        let hours = before.iter().map(|hour| hour * 60);
-        let since: Vec<u32> = since.iter().map(|hour| (hour * 60.0) as u32).collect();
-        let schedule: Schedule = "0 0 * * * *".parse().expect("a schedule");
-        are_two_polls_missing(
-            &at(&hours.collect::<Vec<_>>()),
-            &at(&since),
-            &schedule,
-            LATE,
-        )
+    fn hourly_schedule() -> Schedule {
+        "0 0 * * * *".parse().expect("a schedule")
+    }
+
+    fn is_missing(before: &[Timestamp], own: &[Timestamp], schedule: &Schedule) -> bool {
+        let last = *before.last().expect("polled");
+        are_two_polls_missing(before, &awake_since(last, own, schedule, LATE))
+    }
+
+    fn at_hours(hours: impl IntoIterator<Item = u32>) -> Vec<Timestamp> {
+        at(&hours.into_iter().map(|hour| hour * 60).collect::<Vec<_>>())
+    }
+
+    /// Whether they are missing where it was polled at `before` and this configuration at `own`, in hours.
+    fn hourly(before: &[u32], own: &[f64]) -> bool {
+        let own: Vec<u32> = own.iter().map(|hour| (hour * 60.0) as u32).collect();
+        let before = at_hours(before.iter().copied());
+        is_missing(&before, &at(&own), &hourly_schedule())
+    }
+
+    /// Whether a server is given up where it was polled last at 0:00, and this configuration polled at `own`, in hours, whatever the pace.
+    fn is_bound_reached(own: impl IntoIterator<Item = u32>) -> bool {
+        let last = at(&[0])[0];
+        let awake = awake_since(last, &at_hours(own), &hourly_schedule(), LATE);
+        is_long_ago(last, &awake)
+    }
+
+    fn poll(server: &str, is_complete: bool) -> PollOutcome {
+        let server = ServerConfig::new(server, TokenSource::Account(None));
+        let errors = match is_complete {
+            true => PollErrors::default(),
+            false => PollErrors::unreadable_token("revoked".to_owned()),
+        };
+        let (state, schedule, now) = (ServerState::default(), hourly_schedule(), at(&[0])[0]);
+        PollOutcome::new(server.into(), state, &schedule, now, 0, Vec::new(), errors)
     }
 
     #[test]
@@ -184,16 +240,66 @@ mod tests {
     fn the_pace_is_that_of_whoever_polls_the_server() {
         let schedule: Schedule = "0 */5 * * * *".parse().expect("a schedule");
         let missing = |minutes: u32| {
-            let since: Vec<u32> = (65..=65 + minutes).step_by(5).collect();
-            are_two_polls_missing(&at(&[0, 60]), &at(&since), &schedule, LATE)
+            let own: Vec<u32> = (65..=65 + minutes).step_by(5).collect();
+            is_missing(&at(&[0, 60]), &at(&own), &schedule)
         };
         assert!(!missing(115));
         assert!(missing(120));
-        let quick = |since: &[u32]| {
-            let hourly: Schedule = "0 0 * * * *".parse().expect("a schedule");
-            are_two_polls_missing(&at(&[45, 50, 55]), &at(since), &hourly, LATE)
-        };
+        let quick = |own: &[u32]| is_missing(&at(&[45, 50, 55]), &at(own), &hourly_schedule());
         assert!(!quick(&[60, 120]), "the host may have slept for most of it");
         assert!(quick(&[60, 120, 180]));
+    }
+
+    #[test]
+    fn a_configuration_that_polls_more_slowly_than_its_schedule_gives_up_too() {
+        let six = [0.0, 6.0, 12.0, 18.0, 24.0, 30.0, 36.0];
+        assert!(!hourly(&[0, 6, 12, 18], &six[..6]));
+        assert!(hourly(&[0, 6, 12, 18], &six));
+        // Each cycle takes 100 minutes.
+        let slow: Vec<u32> = (0..8).map(|cycle| cycle * 100).collect();
+        assert!(!is_missing(
+            &at(&slow[..4]),
+            &at(&slow[..6]),
+            &hourly_schedule()
+        ));
+        assert!(is_missing(
+            &at(&slow[..4]),
+            &at(&slow[..7]),
+            &hourly_schedule()
+        ));
+        // A host that sleeps from an hourly pace.
+        let nights = [0.0, 1.0, 2.0, 3.0, 12.0, 21.0];
+        assert!(!hourly(&[0, 1, 2], &nights));
+    }
+
+    #[test]
+    fn a_server_that_nobody_polled_for_a_week_is_given_up() {
+        assert!(!is_bound_reached(0..=168));
+        assert!(is_bound_reached(0..=169));
+        assert!(is_bound_reached((0..=192).step_by(6)));
+        assert!(is_bound_reached((0..=24 * 21).step_by(24 * 7)), "weekly");
+        // The host slept for eight days.
+        let slept = (0..5).chain(192..200);
+        assert!(!is_bound_reached(slept.clone().take(6)));
+        assert!(!is_bound_reached(slept.clone().take(7)));
+        assert!(is_bound_reached(slept.take(8)));
+        // Every other time it is ten hours.
+        assert!(is_bound_reached((0..=198).filter(|hour| hour % 11 < 2)));
+    }
+
+    #[test]
+    fn a_list_of_the_account_that_is_never_read_holds_nothing_up_for_longer() {
+        let polls = [poll(ServerName::ACCOUNT, false), poll("shop", true)];
+        assert!(!are_servers_known(&polls));
+        let own = own_server(&polls).expect("polled");
+        assert_eq!(own.to_string(), "shop");
+        assert_eq!(own_server(&polls[..1]), Some(polls[0].name()));
+        assert!(are_servers_known(&polls[1..]));
+        assert!(!are_servers_known(&[]));
+        // It has been so for eight days.
+        let last = at(&[0])[0];
+        let hours: Vec<Timestamp> = (0..=8 * 24).map(|hour| last + HOUR * hour).collect();
+        let awake = awake_since(last, &hours, &hourly_schedule(), LATE);
+        assert!(is_long_ago(last, &awake));
     }
 }
