@@ -117,7 +117,7 @@ pub fn describe_worst(incident: &Incident, at: Timestamp, style: Style) -> Strin
 /// Returns what is wrong, as it is read at `at`: `no mail sent for 1 h 3 min`.
 pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> String {
     if let Some(burst) = incident.evidence.overdue_burst() {
-        return describe_burst(burst, at, style);
+        return describe_burst(burst, missing_until(incident), at, style);
     }
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident, rate, at, style),
@@ -161,13 +161,29 @@ pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
     }
 }
 
-/// Returns what did not come, and how late it is at `at`.
-fn describe_burst(burst: MissingBurst, at: Timestamp, style: Style) -> String {
+/// Returns up to when it is known that what was due was missing.
+fn missing_until(incident: &Incident) -> Timestamp {
+    match incident.state {
+        IncidentState::Open { within_since } => within_since.unwrap_or(incident.judged_at),
+        IncidentState::Resolved { at, .. } => {
+            let over = incident.recovered_at.unwrap_or(incident.judged_at);
+            over.min(at)
+        }
+    }
+}
+
+/// Returns what did not come, and how late it was when it was last known to be missing; as it is read at `at`.
+fn describe_burst(
+    burst: MissingBurst,
+    missing_until: Timestamp,
+    at: Timestamp,
+    style: Style,
+) -> String {
     format!(
         "about {} messages due {} were not sent ({} late)",
         approx(burst.usual as f64),
         short_time(burst.due_at, at, style.zone),
-        format_duration(at.since(burst.due_at))
+        format_duration(missing_until.min(at).since(burst.due_at))
     )
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::{DAY, Incident, MINUTE, Timestamp};
 use crate::notify::catch_up::catch_up;
+use crate::notify::describe::{describe_dated, describe_open_at, describe_worst};
 use crate::notify::grouped::grouped_messages;
 use crate::notify::live::{live_group, live_message};
 use crate::notify::mute_ended::mute_ended_messages;
@@ -119,6 +120,31 @@ fn what_returned_says_since_when_it_is_and_that_it_returned() {
         "{text}"
     );
     assert!(text.contains(said), "{text}");
+}
+
+/// Nobody knows at an instant that was not judged whether it is still missing, and what came is no longer late.
+#[test]
+fn a_missing_burst_is_as_late_as_it_was_last_known_to_be_missing() {
+    let course = course_of(Rule::SendDrop);
+    let mut incident = course.step("of a burst").incident.clone();
+    let due = "about 812 messages due 10:02 were not sent";
+    let late = format!("{due} (11 h 58 min late)");
+    assert_eq!(describe_dated(&incident, STYLE), late);
+    incident.judged_at = march(11, 1, 0);
+    let over = march(11, 0, 2);
+    incident.state = IncidentState::Open {
+        within_since: Some(over),
+    };
+    let text = describe_open_at(&incident, march(11, 5, 0), STYLE);
+    assert!(text.contains("(14 h late); back to normal since"), "{text}");
+    incident.recovered_at = Some(over);
+    incident.state = IncidentState::Resolved {
+        at: march(11, 1, 0),
+        unwatched: false,
+        disabled: false,
+    };
+    let text = describe_worst(&incident, march(31, 10, 0), STYLE);
+    assert!(text.ends_with("(14 h late)"), "{text}");
 }
 
 /// Between its waves there was no trouble.
