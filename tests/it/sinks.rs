@@ -312,7 +312,7 @@ both! {
     a_sink_that_is_down_for_days_or_gone_is_named_and_given_up
 }
 
-/// A step of an instant that was missed reads the same everywhere: as of now.
+/// A step of an instant that was missed reads the same wherever it is told: as of now. What is kept of it is as of then.
 #[test]
 fn what_was_missed_has_one_text_and_its_figures() {
     let (receiver, mut world) = world(Process::New);
@@ -336,6 +336,18 @@ fn what_was_missed_has_one_text_and_its_figures() {
         assert_eq!(step["severity"], "wake", "{step}");
         let text = step["text"].as_str().expect("a text");
         assert!(text.contains("no mail sent for 7 h 2 min"), "{text}");
+    }
+    let id = sent[0]["incident"].as_str().expect("an id");
+    let explained = world.run(&["explain", id, "--json"]).report;
+    let kept = [
+        ("warn", "🟠 WARN", "1 h 2 min"),
+        ("wake", "🔴 WAKE", "2 h 2 min"),
+    ];
+    for (place, (severity, word, stopped)) in kept.into_iter().enumerate() {
+        let step = &explained["transitions"][place];
+        let text = step["text"].as_str().expect("a text");
+        assert_eq!(step["severity"], severity, "{step}");
+        assert!(text.starts_with(word) && text.contains(stopped), "{text}");
     }
     let alerts = world.alerts();
     let told = "🔴 WAKE worse shop/outbound: no mail sent for 7 h 2 min";

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cycle::Context;
 use crate::cycle::evaluate::{CycleEvaluation, ServerEvaluation};
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::cycle::sinks::{resolved_step, sink_rows};
+use crate::cycle::sinks::{ReportedStep, resolved_step, sink_rows};
 use crate::cycle::stored_message::channel_row;
 use crate::model::{Timestamp, Transition};
+use crate::notify::alert::alert;
 use crate::notify::grouping::{ServerUpdates, group_messages, is_silent_turn};
 use crate::notify::routing::{NotificationState, ThreadState};
 use crate::store::{self, CycleCommit, Database, MessageKind, MessageThread};
@@ -97,8 +98,9 @@ pub(super) fn build_commit(
             .iter()
             .map(|poll| (poll.name().clone(), poll.state.clone(), poll.record.clone()))
             .collect(),
+        // What is kept of a step has one time: its text is of the figures that are stored beside it.
         transitions: reported
-            .map(|reported| (reported.step.clone(), reported.text.clone()))
+            .map(|ReportedStep { step, .. }| (step.clone(), alert(step, style).to_text()))
             .collect(),
         messages: alerts
             .map(|m| channel_row(MessageKind::Alert, m))
