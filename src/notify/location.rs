@@ -6,7 +6,7 @@ use crate::text::sanitize::{clean, truncate};
 /// The maximum number of characters of a tag that are shown.
 const MAX_TAG_CHARS: usize = 60;
 
-/// What is said of a server that the configuration does not name: what is open on it ends within a day.
+/// What is said of a server that the configuration does not name: what is open on it ends once two of its polls are missing.
 const UNCONFIGURED: &str = "not in the configuration";
 
 /// Returns where `incident` happens: `shop/outbound`, `shop/outbound tag "receipt"`, `shop`, the account, or
