@@ -134,7 +134,10 @@ pub(crate) fn headline_phrase(first: &Transition, steps: &[&Transition]) -> Stri
 /// Returns how those of them are over that are not back to normal: `, or too little mail to judge it`; nothing where all are.
 fn otherwise_over(steps: &[&Transition]) -> &'static str {
     let is_other = |evidence: &Evidence| match evidence {
-        Evidence::Rate(rate) => is_unjudged(rate) || is_quiet_week(rate),
+        Evidence::Rate(rate) => {
+            let is_little = rate.lasting.is_some() || rate.denominator < rate.floor;
+            is_unjudged(rate) || (is_little && is_quiet_week(rate))
+        }
         Evidence::Drop(drop) => drop.settled.is_some(),
         _ => false,
     };

@@ -237,4 +237,15 @@ fn of_several_places_nothing_is_said_as_of_one() {
         .to_owned();
     let said = "2 streams: bounce rate is back to normal, or there is too little mail to judge it";
     assert_eq!(headline, said);
+    let quiet_week = |of: u64| {
+        let mut end = good.clone();
+        rate_of(&mut end.incident, |rate| {
+            (rate.numerator, rate.denominator, rate.floor) = (0, of, 50);
+            rate.window = 7 * DAY;
+        });
+        let message = &grouped_messages(&[&good, &end], STYLE)[0];
+        message.headline().to_owned()
+    };
+    assert_eq!(quiet_week(11), said);
+    assert_eq!(quiet_week(5000), "2 streams: bounce rate is back to normal");
 }
