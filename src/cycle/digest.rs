@@ -22,7 +22,7 @@ use crate::notify::digest::{Day, ServerDay, digest};
 use crate::notify::grouping::named_incidents;
 use crate::store::{self, Database, MessageKind, NewMessage, Note, Placement, Store};
 
-/// The maximum number of days without a digest that are told: more than hourly counts are kept.
+/// The maximum number of days without a digest that are told: as long as hourly counts are kept.
 const MAX_MISSED_PERIODS: usize = 400;
 
 /// What a digest says once after an upgrade.
