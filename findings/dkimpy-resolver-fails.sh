@@ -5,7 +5,9 @@
 # does not fit, where for the same answer to SPF it writes `spf=temperror`. If the envelope sender is a vendor's, DMARC then fails too.
 # RFC 8601 (2.7.1) has temperror for just this, "a temporary inability to retrieve a public key". Who counts the results takes an hour
 # in which the resolver limped for an hour of forged mail. `check_dkim` with a `dnsfunc` that lets errors through says the right word.
+# Needs openssl.
 set -euo pipefail
+command -v openssl >/dev/null || { echo "needs openssl" >&2; exit 2; }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"

@@ -4,13 +4,13 @@
 # which is 1. A relay that answers each mail with 550, or that is down, is therefore a success for as long as it lasts, where one that
 # takes the mail and loses it is a failure within the time limit. (The manual's "last successfully sent mail" means just that.)
 # Nor is the metric there before the first mail came: an exporter that is started while the relay is down has no series to be 0.
-# `time() - mail_last_deliver_time > 900 or absent(mail_last_deliver_time)` notices all of them. Needs Debian 12.
+# `time() - mail_last_deliver_time > 900 or absent(mail_last_deliver_time)` notices all of them. Needs Debian 12 on amd64.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "${relay:-}" "${exporter:-}" "${late:-}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 chmod 755 .
-apt-get download -qq prometheus-mailexporter=1.0+git20190716.c60d197-1+b12 2>/dev/null
+apt-get download -qq prometheus-mailexporter=1.0+git20190716.c60d197-1+b12 || { echo "cannot download prometheus-mailexporter" >&2; exit 2; }
 dpkg -x prometheus-mailexporter_*.deb root
 cat >relay.py <<'PY'
 # A relay that does with each mail what the file `mode` says.

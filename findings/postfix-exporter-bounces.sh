@@ -4,13 +4,13 @@
 # comes nearest, `postfix_smtp_delivery_delay_seconds`, counts sent, bounced and deferred mail alike. So a relay of which every mail is
 # refused has, number for number, the metrics of one that delivers every mail as fast: here all `postfix_` lines are compared.
 # Mail that an application hands in on port 587 is out of sight as well, since its lines say `postfix/submission/smtpd`: 0 connections.
-# Count the bounces in the log itself (`pflogsumm` does). Needs Debian 12.
+# Count the bounces in the log itself (`pflogsumm` does). Needs Debian 12 on amd64.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "${exporter:-}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 chmod 755 .
-apt-get download -qq prometheus-postfix-exporter=0.3.0-4+b3 2>/dev/null
+apt-get download -qq prometheus-postfix-exporter=0.3.0-4+b3 || { echo "cannot download prometheus-postfix-exporter" >&2; exit 2; }
 dpkg -x prometheus-postfix-exporter_*.deb root
 cat >mails.py <<'PY'
 # Twenty mails of one kind, from a service to the queue's end, as Postfix 3.7 logs them.

@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 chmod 755 .
-apt-get download -qq prometheus=2.42.0+ds-5+deb12u1 2>/dev/null
+apt-get download -qq prometheus=2.42.0+ds-5+deb12u1 || { echo "cannot download prometheus" >&2; exit 2; }
 dpkg --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool
 # It fires at any time of day, which the test of a quiet night is to find.
 cat >mail.yml <<'YML'
