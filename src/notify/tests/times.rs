@@ -137,7 +137,7 @@ fn a_missing_burst_is_as_late_as_it_was_last_known_to_be_missing() {
     };
     let text = describe_open_at(&incident, march(11, 5, 0), STYLE);
     assert!(text.contains("(14 h late); back to normal since"), "{text}");
-    incident.recovered_at = Some(over);
+    (incident.recovered_at, incident.worst) = (Some(over), None);
     incident.state = IncidentState::Resolved {
         at: march(11, 1, 0),
         unwatched: false,
