@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 /// The share of the false-alarm budget that goes to `delivery_silence`: chance makes far fewer than it allows, since only whole
-/// messages count, and at least [`MIN_RUN`] of them.
+/// messages count, and at least [`MIN_RUN`](super::MIN_RUN) of them.
 const SILENCE_BUDGET_SHARE: f64 = 0.4;
 /// The share of the false-alarm budget that goes to `delivery_drop`.
 const DROP_BUDGET_SHARE: f64 = 0.025;
