@@ -262,8 +262,9 @@ fn with_told(known: Option<&Incident>, mut evidence: Evidence) -> Evidence {
     evidence
 }
 
-/// Keeps `evidence` of a breach as the worst of the incident where it is.
+/// Keeps `evidence` of a breach as the worst of the incident where it is, and what it added up.
 fn record_worst(incident: &mut Incident, evidence: &Evidence) {
+    incident.lasting = incident.lasting.or(evidence.lasting());
     let worst = incident.worst.as_ref();
     if worst.is_none_or(|worst| evidence.is_worse_than(worst)) {
         incident.worst = Some(evidence.clone());

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BounceClass, CanaryEvidence, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence,
-    DnsDriftEvidence, DomainBlocksEvidence, RateEvidence, Rule, Severity, SmtpErrorEvidence, Span,
-    StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
+    DnsDriftEvidence, DomainBlocksEvidence, LastingExcess, RateEvidence, Rule, Severity,
+    SmtpErrorEvidence, Span, StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -285,6 +285,14 @@ impl Evidence {
     pub const fn new_level(&self) -> Option<NewLevel> {
         match self {
             Self::Drop(drop) => drop.settled,
+            _ => None,
+        }
+    }
+
+    /// Returns what was added up over days, where that is what it tells.
+    pub const fn lasting(&self) -> Option<LastingExcess> {
+        match self {
+            Self::Rate(rate) => rate.lasting,
             _ => None,
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acknowledgement, DAY, DeliveredSince, Evidence, Judgement, Rule, ServerName, Severity, Span,
-    StreamId, StreamKey, Subject, Tag, Timestamp,
+    Acknowledgement, DAY, DeliveredSince, Evidence, Judgement, LastingExcess, Rule, ServerName,
+    Severity, Span, StreamId, StreamKey, Subject, Tag, Timestamp,
 };
 
 /// How long what a person closed stays closed while it goes on, and is no worse.
@@ -115,6 +115,9 @@ pub struct Incident {
     /// The evidence of its worst breach; `None` where an older version opened it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Evidence>,
+    /// What was added up over days, where any of its breaches told of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<LastingExcess>,
     /// When it began by any of its breaches, each time that it returned: a breach looks back for some days only. An older version
     /// stored that of mail that was not delivered alone.
     #[serde(
@@ -185,6 +188,7 @@ impl Incident {
             events: 0,
             evidence,
             worst: None,
+            lasting: None,
             began_at: None,
             problem: None,
             unread: None,

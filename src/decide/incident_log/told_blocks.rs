@@ -199,10 +199,8 @@ pub(super) fn explains(ended: &Incident, rate: &RateEvidence) -> bool {
 /// Returns the excess over days of which an incident tells, or told before a window was worse.
 fn known_excess(incident: &Incident) -> Option<KnownExcess> {
     let mut told = std::iter::once(&incident.evidence).chain(&incident.worst);
-    let lasting = told.find_map(|evidence| match evidence {
-        Evidence::Rate(rate) => rate.lasting,
-        _ => None,
-    })?;
+    let told = told.find_map(Evidence::lasting);
+    let lasting = incident.lasting.or(told)?;
     Some(KnownExcess {
         rule: incident.rule,
         since: incident

@@ -274,6 +274,23 @@ fn an_excess_that_goes_on_after_the_end_of_a_silence_is_told() {
     }
 }
 
+/// A day that is worse than the excess around it takes its place in what is told, and does not make the excess usual.
+#[test]
+fn an_excess_over_days_is_known_after_a_day_that_was_worse() {
+    let mut scene = Scene::new(false);
+    let stream = StreamId::from("outbound");
+    let excess = lasting(bounces(&[], Breach, None), 0);
+    assert_eq!(scene.at(at(0), vec![excess]), ["bounce_rate opened!"]);
+    let before = scene.log.told_bounces(&stream).excesses;
+    assert_eq!(before.len(), 1);
+    let mut wave = finding(Rule::BounceRate, Breach);
+    if let Evidence::Rate(rate) = &mut wave.evidence {
+        (rate.numerator, rate.denominator) = (40, 50);
+    }
+    assert_eq!(scene.at(at(1), vec![wave]), NOTHING);
+    assert_eq!(scene.log.told_bounces(&stream).excesses, before);
+}
+
 /// What was added up over days stands longer than its bounces go on.
 #[test]
 fn bounces_older_than_a_day_are_reminded_of_by_nobody() {
