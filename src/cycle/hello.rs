@@ -242,7 +242,6 @@ mod tests {
 
     #[test]
     fn of_a_server_that_is_not_read_no_alert_is_promised() {
-        crate::tls::install_provider();
         let (_folder, sources) = Sources::of_file("", &[]);
         let config = load(&sources).expect("a valid configuration");
         let server = config.servers[0].clone();

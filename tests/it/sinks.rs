@@ -350,7 +350,7 @@ fn what_was_missed_has_one_text_and_its_figures() {
         assert!(text.starts_with(word) && text.contains(stopped), "{text}");
     }
     let alerts = world.alerts();
-    let told = "🔴 WAKE worse shop/outbound: no mail sent for 7 h 2 min";
+    let told = "🔴 WAKE shop/outbound: no mail sent for 7 h 2 min";
     assert_eq!(alerts, [told], "Slack too");
 }
 

@@ -167,14 +167,14 @@ fn what_is_suppressed_stands_in_status_and_digest() {
     let status = world.run(&["status"]).report;
     assert_line(
         status.as_str().expect("text"),
-        "1m9j71be warn shop/outbound since Tue 3 Mar 10:00: Postmark no longer sends to ops@example.com (HardBounce)",
+        "1m9j71be warn shop/outbound since Sun 1 Mar 08:00: Postmark no longer sends to ops@example.com (HardBounce)",
     );
     let now = "2026-03-04T10:00:00Z";
     world.cycle(at(now));
     let digest = world.run(&["digest", "--print", "--now", now]).report;
     assert_line(
         digest.as_str().expect("text"),
-        "🟠 shop/outbound: Postmark no longer sends to ops@example.com (HardBounce) · since Tue 3 Mar 10:00 · 1m9j71be",
+        "🟠 shop/outbound: Postmark no longer sends to ops@example.com (HardBounce) · since Sun 1 Mar 08:00 · 1m9j71be",
     );
     assert_eq!(
         world.posted(),

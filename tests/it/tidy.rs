@@ -118,6 +118,14 @@ fn map() -> Vec<(String, Vec<String>)> {
     .collect()
 }
 
+/// Whether a file is of the tests of a room: `tests.rs`, or in the folder beside it.
+fn is_test(file: &Path) -> bool {
+    let is_in_folder = file
+        .parent()
+        .is_some_and(|folder| folder.ends_with("tests"));
+    file.ends_with("tests.rs") || is_in_folder
+}
+
 /// The room of a file, and the rooms that its code names.
 fn named_rooms(file: &Path) -> (String, Vec<String>) {
     let inside = file.strip_prefix(source()).expect("inside");
@@ -156,7 +164,6 @@ fn rooms_name_only_what_the_map_allows() {
     let map = map();
     let mut found = Vec::new();
     // A room's tests may look around: the daemon's run it against the simulation.
-    let is_test = |file: &PathBuf| file.ends_with("tests.rs");
     for file in files(&source()).into_iter().filter(|file| !is_test(file)) {
         let (room, names) = named_rooms(&file);
         let Some((_, knows)) = map.iter().find(|(name, _)| *name == room) else {
@@ -194,10 +201,7 @@ fn rooms_leave_the_crates_of_others_alone() {
 fn one_evaluator_serves_every_caller() {
     let mut found = Vec::new();
     // What a room's tests decide is reported to nobody.
-    for file in files(&source())
-        .into_iter()
-        .filter(|file| !file.ends_with("tests.rs"))
-    {
+    for file in files(&source()).into_iter().filter(|file| !is_test(file)) {
         let inside = file.strip_prefix(source()).expect("inside").to_owned();
         let starts_an_evaluation =
             |name: &str| matches!(name, "Evaluator::new" | "IncidentLog::new");
