@@ -188,6 +188,7 @@ pub(super) fn advance(
         && finding.severity <= incident.severity
         && known_stop.is_some_and(|known| !finding.evidence.lacks_more_than(known));
     if finding.verdict == Verdict::Breach {
+        incident.lasting = incident.lasting.or(incident.evidence.lasting());
         // While it is open it is described as it was when it was last seen.
         let evidence = with_usual_of(Some(incident), &finding.evidence);
         incident.evidence = with_told(Some(incident), evidence);
@@ -262,9 +263,8 @@ fn with_told(known: Option<&Incident>, mut evidence: Evidence) -> Evidence {
     evidence
 }
 
-/// Keeps `evidence` of a breach as the worst of the incident where it is, and what it added up.
+/// Keeps `evidence` of a breach as the worst of the incident where it is.
 fn record_worst(incident: &mut Incident, evidence: &Evidence) {
-    incident.lasting = incident.lasting.or(evidence.lasting());
     let worst = incident.worst.as_ref();
     if worst.is_none_or(|worst| evidence.is_worse_than(worst)) {
         incident.worst = Some(evidence.clone());

@@ -115,7 +115,7 @@ pub struct Incident {
     /// The evidence of its worst breach; `None` where an older version opened it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Evidence>,
-    /// What was added up over days, where any of its breaches told of that.
+    /// What was added up over days, where any of its breaches before the last told of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasting: Option<LastingExcess>,
     /// When it began by any of its breaches, each time that it returned: a breach looks back for some days only. An older version
