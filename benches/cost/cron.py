@@ -27,7 +27,7 @@ db.executescript(
 messages = client.messages.outbound.all(count=10000, **span)
 bounces = client.bounces.all(count=10000, **span)
 with db:
-    rows = [(m.MessageID, m.ReceivedAt, m.Status, m.Tag) for m in messages]
+    rows = [(m.MessageID, m.ReceivedAt, m.Status, getattr(m, "Tag", None)) for m in messages]
     db.executemany("INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?)", rows)
     rows = [(b.ID, b.BouncedAt, b.Type) for b in bounces]
     db.executemany("INSERT OR IGNORE INTO bounces VALUES (?, ?, ?)", rows)
