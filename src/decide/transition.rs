@@ -184,7 +184,7 @@ pub(super) fn advance(
     let known_stop = incident.worst.as_ref();
     let known_stop = known_stop.filter(|worst| matches!(worst, Evidence::Silence(_)));
     // Of a drop with quiet nights in it, only one that lacks more than those before is news, or is more urgent.
-    let is_known = finding.rule < incident.rule
+    let is_known_stop = finding.rule < incident.rule
         && finding.severity <= incident.severity
         && known_stop.is_some_and(|known| !finding.evidence.lacks_more_than(known));
     if finding.verdict == Verdict::Breach {
@@ -202,9 +202,9 @@ pub(super) fn advance(
     }
     if finding.verdict == Verdict::Breach {
         // A drop that becomes a silence is worse though both may be warnings; back to the drop it takes no step.
-        let is_stronger = finding.rule < incident.rule && !is_known;
+        let is_stronger = finding.rule < incident.rule && !is_known_stop;
         let is_worse = is_stronger || finding.severity > incident.severity || is_third_server;
-        if !is_known {
+        if !is_known_stop {
             incident.rule = finding.rule;
         }
         incident.severity = incident.severity.max(finding.severity);
