@@ -29,7 +29,7 @@ pub struct MuteArgs {
     /// How long, such as 30m, 1h30m or 3d (1m to 90d)
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, requires = "reason")]
     pub duration: Option<Duration>,
-    /// Plan it: when it begins, as RFC 3339, a date, or a date and time in `time_zone` [default: now]
+    /// Plan it: when it begins, as RFC 3339, a date, a date and time in `time_zone`, or how long from now (3d) [default: now]
     #[arg(
         long,
         value_name = "TIME",
@@ -85,8 +85,9 @@ fn parse_reason(text: &str) -> Result<String, String> {
 pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
     let zone = config.time_zone;
     let now = args.present.now.unwrap_or_else(clock::now);
-    let from = time_arg::instant_of("--from", args.from.as_deref(), Edge::Since, zone, now)?;
-    let until = time_arg::instant_of("--until", args.until.as_deref(), Edge::Until, zone, now)?;
+    let from = time_arg::planned_instant("--from", args.from.as_deref(), Edge::Since, zone, now)?;
+    let until =
+        time_arg::planned_instant("--until", args.until.as_deref(), Edge::Until, zone, now)?;
     let end = args
         .duration
         .map(MuteUntil::After)
@@ -131,6 +132,7 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
 
 pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     let zone = config.time_zone;
+    let now = args.present.now.unwrap_or_else(clock::now);
     let context = open_to_change(config)?;
     let everything = args.server.is_none() && args.rule.is_none();
     let server = args.server.map(ServerName);
@@ -142,12 +144,11 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     }
     let (json, before) = (args.present.json, "no longer muted: ");
     let text = mutes_text(&ended, json, zone, before, "nothing was muted");
-    print(&match json || ended.is_empty() {
-        true => text,
-        false => {
-            format!("{text}what was held back and is still open is reported in the next cycle\n")
-        }
-    })
+    let follows = match ended.iter().any(|mute| mute.from <= now) && !json {
+        true => "what was held back and is still open is reported in the next cycle\n",
+        false => "",
+    };
+    print(&format!("{text}{follows}"))
 }
 
 fn mutes_text(mutes: &[Mute], json: bool, zone: Zone, before: &str, nothing: &str) -> String {

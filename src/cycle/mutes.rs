@@ -6,9 +6,10 @@ use crate::cycle::answers::show_unmuted;
 use crate::cycle::clock::current_instant;
 use crate::cycle::poll::servers::watched_servers;
 use crate::cycle::{Context, CycleError, CycleOptions};
-use crate::model::{Mute, Rule, ServerName, Timestamp};
+use crate::model::{Mute, Rule, ServerName, Timestamp, Zone};
 use crate::notify::mute::mute_scope;
 use crate::store::Database;
+use crate::text::format::format_date_time;
 
 /// What a person wants muted.
 #[derive(Clone, Debug)]
@@ -49,10 +50,11 @@ pub(crate) async fn set_mute(
     let planned = request.from.filter(|from| *from > now);
     let from = planned.unwrap_or(now);
     let until = match request.end {
-        MuteUntil::After(length) => from + length,
+        // Of a beginning that is past, too: what is left of it.
+        MuteUntil::After(length) => request.from.unwrap_or(now) + length,
         MuteUntil::At(until) => until,
     };
-    check_length(from, until)?;
+    check_length(from, until, context.config.time_zone)?;
     let mut mute = Mute {
         id: 0,
         incident: None,
@@ -80,10 +82,14 @@ pub(crate) async fn set_mute(
     Ok(mute)
 }
 
-fn check_length(from: Timestamp, until: Timestamp) -> Result<(), CycleError> {
+/// Checks that a mute, which begins now or later, lasts for some time and not for too long.
+fn check_length(from: Timestamp, until: Timestamp, zone: Zone) -> Result<(), CycleError> {
     if until <= from {
         let why = format!(
-            "the mute would end at {until}, and begin at {from}: that is no time; give a later --until (a date alone means its end), or --for and a length"
+            "the mute would end at {}, and cannot begin before {} ({}); give a later --until (a date alone means its end), or a later --from",
+            format_date_time(until, zone),
+            format_date_time(from, zone),
+            zone.name()
         );
         return Err(CycleError::Usage(why));
     }

@@ -407,7 +407,8 @@ fn a_planned_mute_begins_and_ends_at_its_time(process: Process) {
 fn a_plan_that_makes_no_sense_is_refused() {
     let world = wave(Process::New);
     let reason = ["--reason", "a move"];
-    let plans: [&[&str]; 5] = [
+    let plans: [&[&str]; 6] = [
+        &["--from", "2026-03-02", "--for", "2h"],
         &["--from", "2026-03-04", "--until", "2026-03-03 10:00"],
         &["--until", "2026-03-01"],
         &["--from", "2026-03-04"],

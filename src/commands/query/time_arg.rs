@@ -31,8 +31,8 @@ pub(crate) fn window(
     }
 }
 
-/// Returns the instant that `option` was given.
-pub(crate) fn instant_of(
+/// Returns the instant that `option` was given, a length being an age.
+fn instant_of(
     option: &str,
     text: Option<&str>,
     edge: Edge,
@@ -42,6 +42,20 @@ pub(crate) fn instant_of(
     let at = text.map(|text| instant(text, edge, zone, now));
     at.transpose()
         .map_err(|why| usage(&format!("{option} {why}")))
+}
+
+/// Returns the instant of what is planned that `option` was given: a length is how long from now on.
+pub(crate) fn planned_instant(
+    option: &str,
+    text: Option<&str>,
+    edge: Edge,
+    zone: Zone,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, (u8, String)> {
+    match text.and_then(|text| parse_duration(text.trim()).ok()) {
+        Some(ahead) => Ok(Some(now + ahead)),
+        None => instant_of(option, text, edge, zone, now),
+    }
 }
 
 fn instant(text: &str, edge: Edge, zone: Zone, now: Timestamp) -> Result<Timestamp, String> {
@@ -201,6 +215,20 @@ mod tests {
     fn a_day_whose_midnight_is_left_out_begins_when_clocks_went_forward() {
         let begins = read("2026-04-24", Edge::Since, zone_of("Africa/Cairo"));
         assert_eq!(begins.as_deref(), Ok("2026-04-23T22:00:00Z"));
+    }
+
+    #[test]
+    fn a_length_is_an_age_of_what_was_and_a_wait_for_what_is_planned() {
+        let now = Timestamp::parse(NOW).expect("valid");
+        let zone = zone_of("Europe/Berlin");
+        let planned = |text| {
+            planned_instant("--from", Some(text), Edge::Since, zone, now).map_err(|(_, why)| why)
+        };
+        let at = |text| Ok(Timestamp::parse(text));
+        assert_eq!(planned(" 3d "), at("2026-11-24T12:00:00Z"));
+        assert_eq!(planned("2026-11-22"), at("2026-11-21T23:00:00Z"));
+        assert_eq!(planned("today"), at("2026-11-20T23:00:00Z"));
+        assert!(planned("soon").is_err_and(|why| why.contains("--from must be a time")));
     }
 
     proptest! {
