@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::cycle::lease::{hide_daemon, show_daemon};
 use crate::cycle::{Context, CycleError, CycleOptions, between_cycles, run_cycle};
-use crate::model::MINUTE;
+use crate::model::{MINUTE, Timestamp};
 
 pub(crate) use pulse::Pulse;
 pub(crate) use reload::{Reload, Renewed};
@@ -44,6 +44,7 @@ pub(crate) async fn run(
     let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + MINUTE, MINUTE);
     minute.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut first, mut is_shown) = (true, false);
+    let mut seen = clock::now();
     loop {
         pulse.waits();
         let scheduled = tokio::select! {
@@ -64,15 +65,21 @@ pub(crate) async fn run(
             // The scheduler may be late or dead: what is due is read from the store.
             _ = minute.tick() => {
                 pulse.works();
+                // The scheduler would wait for the next instant as the clock had it before.
+                let moved_back = has_moved_back(&mut seen, clock::now());
+                if moved_back {
+                    let started = start_scheduler(&context, &tick).await?;
+                    stop_scheduler(std::mem::replace(&mut scheduler, started)).await;
+                }
                 let due = match run_housekeeping(&context).await {
                     Ok(due) => {
                         is_shown = show_daemon(&context).await;
-                        due
+                        due || moved_back
                     }
                     Err(error) => {
                         tracing::error!("{error}");
                         // The cycle notifies people and ends the daemon.
-                        is_outdated(&error)
+                        is_outdated(&error) || moved_back
                     }
                 };
                 context.store.close_idle();
@@ -168,6 +175,12 @@ pub(crate) async fn idle(hangup: &Notify, shutdown: CancellationToken) {
         }
     }
     watchdog.abort();
+}
+
+/// Returns whether the clock, which was at `seen` a minute ago and is at `now`, was set back since. A cycle then holds it against
+/// Postmark's.
+fn has_moved_back(seen: &mut Timestamp, now: Timestamp) -> bool {
+    now + MINUTE < std::mem::replace(seen, now)
 }
 
 /// Retries messages and writes a digest that became due, between cycles. Returns whether a cycle is due.

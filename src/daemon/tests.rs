@@ -8,6 +8,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use crate::config::{self, Sources};
 use crate::cycle::Notifier;
+use crate::model::HOUR;
 use crate::sim;
 use crate::sim::postmark::Postmark;
 use crate::sim::slack::{Fault, Slack};
@@ -73,6 +74,19 @@ async fn what_may_have_been_posted_is_not_sent_again_at_every_look() {
         again.is_ok() && blind.slack.messages().len() == 2,
         "a cycle tries it"
     );
+}
+
+#[test]
+fn a_clock_that_is_set_back_is_noticed_once() {
+    let mut seen = Timestamp::from_secs(1_800_000_000);
+    let at = seen;
+    let mut moved = |now| has_moved_back(&mut seen, now);
+    assert!(!moved(at + MINUTE));
+    // A correction of some seconds is none.
+    assert!(!moved(at + MINUTE - Duration::from_secs(20)));
+    assert!(moved(at - HOUR * 3));
+    assert!(!moved(at - HOUR * 3 + MINUTE));
+    assert!(!moved(at + HOUR * 10), "forward is housekeeping's");
 }
 
 #[tokio::test]
