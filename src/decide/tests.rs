@@ -514,6 +514,7 @@ fn silence(verdict: Verdict, last: u32) -> Finding {
         evidence: Evidence::Silence(SilenceEvidence {
             last_sent: Some(at(last)),
             gap: Span::new(at(last), at(last)),
+            ended_gaps: Vec::new(),
             expected: 1.0,
             surprise: 9.0,
             threshold: 8.0,

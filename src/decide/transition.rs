@@ -273,11 +273,23 @@ fn record_worst(incident: &mut Incident, evidence: &Evidence) {
     incident.began_at = before.chain(evidence.began_at()).min();
 }
 
+/// Keeps when mail was sent again, which no breach could know.
+fn record_end_of_gap(incident: &mut Incident, finding: &Finding) {
+    if let (Some(Evidence::Silence(known)), Evidence::Silence(seen)) =
+        (&mut incident.worst, &finding.evidence)
+    {
+        let is_known = |gap: &&Span| gap.from <= known.gap.from && known.gap.until <= gap.until;
+        let ended = seen.ended_gaps.iter().find(is_known);
+        known.gap.until = ended.map_or(known.gap.until, |ended| ended.until);
+    }
+}
+
 /// Keeps the time of what was wrong. What is not over yet may go on, but begins no earlier than its breaches say.
 fn record_problem(incident: &mut Incident, finding: &Finding) {
     let newest = finding.evidence.newest_event();
     incident.last_event_at = incident.last_event_at.max(newest);
     let is_breach = finding.verdict == Verdict::Breach;
+    record_end_of_gap(incident, finding);
     incident.again = match finding.verdict {
         Verdict::Breach => None,
         Verdict::Unresolved => finding.evidence.delivered_again(),

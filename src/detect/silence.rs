@@ -286,6 +286,10 @@ impl Silence {
         let evidence = Evidence::Silence(SilenceEvidence {
             last_sent: history.last_sent(at),
             gap,
+            ended_gaps: match verdict {
+                Verdict::Breach => Vec::new(),
+                _ => history.gaps_ended_by(at, INDEX_LAG),
+            },
             expected: overdue.map_or_else(
                 || expected_in_gap(history, gap, |span| self.expected(span)),
                 |o| o.expected(at),

@@ -120,6 +120,9 @@ pub struct SilenceEvidence {
     pub last_sent: Option<Timestamp>,
     /// The covered time without mail that is judged.
     pub gap: Span,
+    /// The longer times between two messages of which the second was sent in the day before; none in a breach. No incident keeps them.
+    #[serde(skip)]
+    pub ended_gaps: Vec<Span>,
     /// Messages which own history expects in that time.
     pub expected: f64,
     /// The gap rescaled by own history: how many busy hours' worth of silence.

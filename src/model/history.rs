@@ -65,6 +65,13 @@ impl CumulativeCounts {
         index.checked_sub(1).map(|i| self.at[i])
     }
 
+    /// The instants in `span`.
+    fn within(&self, span: Span) -> &[Timestamp] {
+        let from = self.at.partition_point(|t| *t < span.from);
+        let until = self.at.partition_point(|t| *t < span.until);
+        &self.at[from..until.max(from)]
+    }
+
     fn up_to(&self, at: Timestamp) -> u64 {
         let index = self.at.partition_point(|t| *t < at);
         index.checked_sub(1).map_or(0, |i| self.running[i])
@@ -418,6 +425,18 @@ impl History {
         let whole_hours = self.hours.partition_point(|h| h.start + HOUR <= at);
         let from_hours = whole_hours.checked_sub(1).map(|i| self.hours[i].last_at);
         from_hours.max(self.sent.last_before(at))
+    }
+
+    /// The times between two messages, longer than `length`, of which the second was sent in the day before `at`, where that is known
+    /// to the instant.
+    pub fn gaps_ended_by(&self, at: Timestamp, length: Duration) -> Vec<Span> {
+        let day = Span::before(at, DAY);
+        let mut before = self.last_sent(day.from);
+        let sent = self.sent.within(day).iter();
+        let gaps = sent.filter_map(|at| before.replace(*at).map(|before| Span::new(before, *at)));
+        let long = gaps.filter(|gap| gap.length() > length);
+        let end = |gap: &Span| Span::new(gap.until, gap.until + Duration::from_millis(1));
+        long.filter(|gap| !self.is_counted_in(end(gap))).collect()
     }
 
     /// The last delivery known to have happened by `at`, of mail sent before it.

@@ -49,6 +49,7 @@ fn less_and_none(
     let silence = SilenceEvidence {
         last_sent: Some(last),
         gap,
+        ended_gaps: Vec::new(),
         expected: expected(gap),
         surprise: 9.0,
         threshold: 8.0,

@@ -44,3 +44,32 @@ fn what_was_not_read_is_kept_for_the_end_and_forgotten_when_it_returns() {
     scene.bounce(11, Breach);
     assert_eq!(known(&scene), None);
 }
+
+#[test]
+fn a_silence_ends_with_the_first_message_and_not_with_the_poll_that_saw_it() {
+    use Verdict::{Breach, Unresolved, Within};
+    let silence = |verdict, (from, until), ended| {
+        let mut finding = silence(verdict, from);
+        if let Evidence::Silence(silence) = &mut finding.evidence {
+            silence.gap = Span::new(at(from), at(until));
+            silence.ended_gaps = ended;
+        }
+        vec![finding]
+    };
+    let gap = |scene: &Scene| match &scene.log.incidents().last().expect("an incident").worst {
+        Some(Evidence::Silence(silence)) => silence.gap,
+        worst => panic!("{worst:?}"),
+    };
+    let returned = at(9) + MINUTE * 23;
+    let night = Span::new(at(0) - HOUR * 12, at(0));
+    let ended = vec![night, Span::new(at(0), returned)];
+    // A longer one of before is another one.
+    for (after, until) in [(ended, returned), (vec![night], at(9)), (Vec::new(), at(9))] {
+        let mut scene = Scene::new(false);
+        scene.at(at(5), silence(Breach, (0, 5), Vec::new()));
+        scene.at(at(9), silence(Breach, (0, 9), Vec::new()));
+        scene.at(at(10), silence(Unresolved, (10, 10), after.clone()));
+        scene.at(at(11), silence(Within, (11, 11), after));
+        assert_eq!(gap(&scene), Span::new(at(0), until));
+    }
+}

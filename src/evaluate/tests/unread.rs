@@ -52,6 +52,7 @@ fn known_later(later: History) -> (Option<Span>, Option<Timestamp>) {
     let evidence = Evidence::Silence(crate::model::SilenceEvidence {
         last_sent: Some(start() + 60 * DAY - 6 * HOUR),
         gap: Span::new(start() + 60 * DAY - 6 * HOUR, start() + 73 * DAY),
+        ended_gaps: Vec::new(),
         expected: 300.0,
         surprise: 20.0,
         threshold: 8.0,

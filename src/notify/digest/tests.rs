@@ -119,6 +119,7 @@ fn stop(alone: Option<usize>) -> Incident {
         evidence: Evidence::Silence(SilenceEvidence {
             last_sent: Some(at - 90 * MINUTE),
             gap: Span::new(at - 90 * MINUTE, at),
+            ended_gaps: Vec::new(),
             expected: 9.0,
             surprise: 15.0,
             threshold: 13.0,

@@ -11,6 +11,7 @@ fn silence(last: Timestamp, until: Timestamp, expected: f64, surprise: f64) -> E
     Evidence::Silence(SilenceEvidence {
         last_sent: Some(last),
         gap: Span::new(last, until),
+        ended_gaps: Vec::new(),
         expected,
         surprise,
         threshold: 13.8,
@@ -54,6 +55,7 @@ pub(super) fn send_silence() -> Course {
             Evidence::Silence(SilenceEvidence {
                 last_sent: Some(march(5, 16, 58)),
                 gap: Span::new(march(5, 16, 58), march(5, 17, 0)),
+                ended_gaps: Vec::new(),
                 expected: 1.8,
                 surprise: 0.1,
                 threshold: 13.8,

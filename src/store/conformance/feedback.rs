@@ -21,6 +21,7 @@ fn silence(id: &str, gap: Span) -> Incident {
         evidence: Evidence::Silence(SilenceEvidence {
             last_sent: Some(gap.from),
             gap,
+            ended_gaps: Vec::new(),
             expected: 9.0,
             surprise: 9.0,
             threshold: 8.0,

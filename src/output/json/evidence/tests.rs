@@ -40,6 +40,7 @@ fn all() -> Vec<Evidence> {
         Evidence::Silence(SilenceEvidence {
             last_sent: Some(T),
             gap: span,
+            ended_gaps: Vec::new(),
             expected: 30.0,
             surprise: 9.0,
             threshold: 8.0,
