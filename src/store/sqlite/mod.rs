@@ -17,6 +17,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::ownership;
@@ -75,7 +76,7 @@ impl Sqlite {
         Self::open_with(path, || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(LOOK_TIMEOUT)?;
+            set_up(&connection, LOOK_TIMEOUT)?;
             migrate::refuse_older(&connection)?;
             Ok(connection)
         })
@@ -90,8 +91,7 @@ impl Sqlite {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || {
             let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(LOOK_TIMEOUT)?;
-            connection.set_prepared_statement_cache_capacity(STATEMENTS);
+            set_up(&connection, LOOK_TIMEOUT)?;
             migrate::refuse_older(&connection)?;
             Ok(connection)
         };
@@ -162,9 +162,18 @@ fn private_file() -> OpenOptions {
     options
 }
 
-fn prepare(connection: &mut Connection) -> Result<(), Error> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+/// Sets what every connection has, and how long its statements wait for another's.
+fn set_up(connection: &Connection, timeout: Duration) -> rusqlite::Result<()> {
+    connection.busy_timeout(timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without this guarantee a statement is parsed and planned anew whenever a value is bound to it that a plan could depend on, which is
+    // every time, though no plan does: the database has no statistics.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), Error> {
+    set_up(connection, BUSY_TIMEOUT)?;
     // Before anything is changed: WAL is written into the file.
     migrate::refuse_newer(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -232,4 +241,34 @@ fn follow_links(path: &Path) -> PathBuf {
         };
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_prepared_once_whatever_is_bound_to_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("hushwatch.db");
+        let opened: [fn(&Path) -> Result<Sqlite, Error>; 3] = [
+            Sqlite::open,
+            Sqlite::open_as_it_is,
+            Sqlite::open_for_reading,
+        ];
+        let opened = opened.map(|open| open(&path).expect("opened"));
+        for mut sqlite in opened {
+            let connection = sqlite.connection().expect("a connection");
+            let sql =
+                "SELECT from_at FROM coverage WHERE stream = ?1 AND kind = ?2 ORDER BY from_at";
+            let mut statement = connection.prepare(sql).expect("prepared");
+            for stream in 0..3 {
+                let mut found = statement.query((stream, "messages")).expect("queried");
+                assert!(found.next().expect("read").is_none());
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }
