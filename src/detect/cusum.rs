@@ -6,7 +6,7 @@
 //! learned from the [`ExceedanceModel`] of the peaks that it reached before.
 
 use crate::detect::encoding::encoded;
-use crate::detect::exceedance::ExceedanceModel;
+use crate::detect::exceedance::{ExceedanceFit, ExceedanceModel};
 use crate::detect::hazard::{Hazard, RunningSums};
 use crate::detect::hourly_series::{HourlySeries, WEEK};
 use crate::detect::profile::{IntensityTable, Profile};
@@ -142,7 +142,7 @@ impl Cusum {
         let covered = series.covered() as f64;
         let years = covered / (365.25 * 24.0);
         let per_year = peaks.len() as f64 / years.max(1e-6);
-        let tail = ExceedanceModel::fit(peaks, years, per_year.max(4.0));
+        let tail = ExceedanceFit::new(peaks, years, per_year.max(4.0));
         let limit = if covered < MIN_COVERED_HOURS {
             // A number that JSON has: it is stored with every step.
             f64::MAX
@@ -157,7 +157,7 @@ impl Cusum {
             end: series.start(series.len()),
             level: level_at(series.len()),
             last: state,
-            tail,
+            tail: tail.into_model(),
             limit,
         }
     }

@@ -24,6 +24,9 @@ const SCALE_GRID: usize = 25;
 /// Excesses, in means of the tail, at which the posterior's exceedance is tabulated.
 const TABULATED_EXCESSES: usize = 48;
 
+/// The points of the table, of which the first is of no excess.
+const POINTS: usize = TABULATED_EXCESSES + 1;
+
 /// So many of the largest values are kept one by one, which are more than make the tail ...
 const MAX_KEPT_VALUES: usize = MAX_TAIL_VALUES + 8;
 /// ... and of the rest so many, at even ranks: how often an ordinary value is exceeded is told in round figures.
@@ -62,18 +65,64 @@ encoded!(ExceedanceModel {
 });
 encoded!(ParetoTail { from, count, table });
 
-impl ExceedanceModel {
+/// A tail of which nothing is tabulated yet: one level is found from a few points of the table.
+#[derive(Clone)]
+pub(super) struct ExceedanceFit {
+    /// Without its tail.
+    model: ExceedanceModel,
+    posterior: Option<Posterior>,
+}
+
+impl ExceedanceFit {
     /// Fits the tail of `values` seen in `years`, where `per_year` more are to come in a year.
-    pub(super) fn fit(mut values: Vec<f64>, years: f64, per_year: f64) -> Self {
+    pub(super) fn new(mut values: Vec<f64>, years: f64, per_year: f64) -> Self {
         values.sort_by(f64::total_cmp);
-        Self {
-            pareto: (values.len() >= MIN_TAIL_VALUES).then(|| ParetoTail::fit(&values)),
+        let posterior = (values.len() >= MIN_TAIL_VALUES).then(|| Posterior::fit(&values));
+        let model = ExceedanceModel {
+            pareto: None,
             sorted: values,
             below: Vec::new(),
             left_out: 0,
             years: years.max(1e-6),
             per_year,
+        };
+        Self { model, posterior }
+    }
+
+    /// Returns the level that the [model](Self::into_model) returns.
+    pub(super) fn return_level(&self, annual_rate: f64) -> f64 {
+        let tail = self.posterior.as_ref();
+        let tail = tail.map(|tail| (tail.from, tail.count, |place| tail.point(place)));
+        self.model.level(annual_rate, tail)
+    }
+
+    /// Returns the factor that widens a threshold after `weeks` weeks: the first holiday, the first long weekend are yet to
+    /// come. Too few gaps for a tail have widened it already.
+    pub(super) fn short_history_factor(&self, weeks: f64) -> f64 {
+        match self.posterior {
+            None => 1.0,
+            Some(_) => 1.0 + CAUTION_WEEKS / (weeks + 1.0),
         }
+    }
+
+    /// Returns the model, with its table.
+    pub(super) fn into_model(self) -> ExceedanceModel {
+        let tail = |tail: Posterior| ParetoTail {
+            from: tail.from,
+            count: tail.count,
+            table: (0..POINTS).map(|place| tail.point(place)).collect(),
+        };
+        ExceedanceModel {
+            pareto: self.posterior.map(tail),
+            ..self.model
+        }
+    }
+}
+
+impl ExceedanceModel {
+    /// [Fits](ExceedanceFit::new) the tail of `values`.
+    pub(super) fn fit(values: Vec<f64>, years: f64, per_year: f64) -> Self {
+        ExceedanceFit::new(values, years, per_year).into_model()
     }
 
     /// Forgets most of what is not of the tail. Levels and rates of the tail stay the same to the bit.
@@ -127,21 +176,33 @@ impl ExceedanceModel {
 
     /// Returns the value that is exceeded `annual_rate` times per year.
     pub(super) fn return_level(&self, annual_rate: f64) -> f64 {
-        let Some(tail) = &self.pareto else {
+        let tail = self.pareto.as_ref();
+        let tail = tail.map(|tail| (tail.from, tail.count, |place: usize| tail.table[place]));
+        self.level(annual_rate, tail)
+    }
+
+    /// Returns the same by where the tail begins, the number of its values, and the points of its table.
+    fn level(
+        &self,
+        annual_rate: f64,
+        tail: Option<(f64, f64, impl Fn(usize) -> (f64, f64))>,
+    ) -> f64 {
+        let Some((from, count, point)) = tail else {
             let surprise = (self.per_year / annual_rate).max(1.5).ln();
             let belief = self.count() as f64 + 1.0;
             return (belief * (surprise / belief).exp_m1()).max(self.max() * 1.25);
         };
-        let wanted = annual_rate * self.years / (tail.count + 0.5);
+        let wanted = annual_rate * self.years / (count + 0.5);
         if wanted >= 1.0 {
             let rank = (annual_rate * self.years) as usize + 1;
             return self.largest(rank);
         }
-        let beyond = interpolate(&tail.table, -wanted.ln(), |(excess, surprise)| {
-            (*surprise, *excess)
+        let beyond = interpolate(-wanted.ln(), |place| {
+            let (excess, surprise) = point(place);
+            (surprise, excess)
         });
         // Where all values are in the tail, it begins below the least of them.
-        (tail.from + beyond).max(self.least())
+        (from + beyond).max(self.least())
     }
 
     /// Returns how many times per year `value` is exceeded.
@@ -153,17 +214,8 @@ impl ExceedanceModel {
         if value <= tail.from {
             return self.count_above(value) / self.years;
         }
-        let surprise = interpolate(&tail.table, value - tail.from, |point| *point);
+        let surprise = interpolate(value - tail.from, |place| tail.table[place]);
         (tail.count + 0.5) / self.years * (-surprise).exp()
-    }
-
-    /// Returns the factor that widens a threshold after `weeks` weeks: the first holiday, the first long weekend are yet to
-    /// come. Too few gaps for a tail have widened it already.
-    pub(super) fn short_history_factor(&self, weeks: f64) -> f64 {
-        match self.pareto {
-            None => 1.0,
-            Some(_) => 1.0 + CAUTION_WEEKS / (weeks + 1.0),
-        }
     }
 
     pub(super) fn max(&self) -> f64 {
@@ -171,7 +223,18 @@ impl ExceedanceModel {
     }
 }
 
-impl ParetoTail {
+/// What the excesses of a tail say of its shape and scale.
+#[derive(Clone)]
+struct Posterior {
+    from: f64,
+    count: f64,
+    /// The mean of the excesses.
+    mean: f64,
+    /// Weight, shape and scale of each.
+    candidates: Vec<(f64, f64, f64)>,
+}
+
+impl Posterior {
     /// Fits the largest of `sorted`, which has at least [`MIN_TAIL_VALUES`].
     fn fit(sorted: &[f64]) -> Self {
         let count = (sorted.len() as f64 * TAIL_SHARE) as usize;
@@ -180,26 +243,31 @@ impl ParetoTail {
         let from = first.checked_sub(1).map_or(0.0, |before| sorted[before]);
         let excesses: Vec<f64> = sorted[first..].iter().map(|v| v - from).collect();
         let mean = excesses.iter().sum::<f64>() / count as f64 + 1e-9;
-        let candidates = posterior(&excesses, mean);
-        let last = (TABULATED_EXCESSES - 1) as f64;
-        let grid = (0..TABULATED_EXCESSES).map(|i| 0.02 * (500.0f64 / 0.02).powf(i as f64 / last));
-        let exceedance = |excess: f64| {
-            let excess = mean * excess;
-            let chance = candidates.iter().map(|(weight, shape, scale)| {
-                let base = 1.0 + shape * excess / scale;
-                if base > 0.0 {
-                    weight * base.powf(-1.0 / shape)
-                } else {
-                    0.0
-                }
-            });
-            (excess, -chance.sum::<f64>().max(1e-300).ln())
-        };
         Self {
             from,
             count: count as f64,
-            table: std::iter::once(0.0).chain(grid).map(exceedance).collect(),
+            mean,
+            candidates: posterior(&excesses, mean),
         }
+    }
+
+    /// Returns an excess of the table, and −log of the chance that one is larger.
+    fn point(&self, place: usize) -> (f64, f64) {
+        let last = (TABULATED_EXCESSES - 1) as f64;
+        let excess = match place.checked_sub(1) {
+            None => 0.0,
+            Some(i) => 0.02 * (500.0f64 / 0.02).powf(i as f64 / last),
+        };
+        let excess = self.mean * excess;
+        let chance = self.candidates.iter().map(|(weight, shape, scale)| {
+            let base = 1.0 + shape * excess / scale;
+            if base > 0.0 {
+                weight * base.powf(-1.0 / shape)
+            } else {
+                0.0
+            }
+        });
+        (excess, -chance.sum::<f64>().max(1e-300).ln())
     }
 }
 
@@ -233,11 +301,17 @@ fn posterior(excesses: &[f64], mean: f64) -> Vec<(f64, f64, f64)> {
     candidates
 }
 
-/// Interpolates linearly between the points of a rising table; beyond its ends it is constant.
-fn interpolate(table: &[(f64, f64)], x: f64, read: impl Fn(&(f64, f64)) -> (f64, f64)) -> f64 {
-    let after = table.partition_point(|point| read(point).0 < x);
-    let left = read(&table[after.saturating_sub(1)]);
-    let right = read(&table[after.min(table.len() - 1)]);
+/// Interpolates linearly between the [points](POINTS) of a rising table; beyond its ends it is constant.
+fn interpolate(x: f64, point: impl Fn(usize) -> (f64, f64)) -> f64 {
+    let (mut after, mut end) = (0, POINTS);
+    while after < end {
+        let middle = after.midpoint(end);
+        match point(middle).0 < x {
+            true => after = middle + 1,
+            false => end = middle,
+        }
+    }
+    let (left, right) = (point(after.saturating_sub(1)), point(after.min(POINTS - 1)));
     let share = ((x - left.0) / (right.0 - left.0).max(1e-300)).clamp(0.0, 1.0);
     left.1 + share * (right.1 - left.1)
 }
@@ -316,8 +390,11 @@ mod tests {
 
         #[test]
         fn rarer_is_higher_and_both_readings_agree(values in prop::collection::vec(0.0f64..50.0, 0..200), rate in 0.01f64..50.0) {
-            let tail = ExceedanceModel::fit(values, 0.7, 300.0);
+            let fit = ExceedanceFit::new(values, 0.7, 300.0);
+            let untabulated = fit.return_level(rate);
+            let tail = fit.into_model();
             let limit = tail.return_level(rate);
+            prop_assert_eq!(untabulated, limit);
             prop_assert!(limit.is_finite() && limit >= 0.0);
             prop_assert!(tail.return_level(rate / 2.0) >= limit);
             prop_assert!(tail.annual_rate(limit + 1e-6) <= rate * 1.5 + 2.0 / 0.7);

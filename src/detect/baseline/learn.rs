@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::detect::baseline::{Baseline, GapScorer, IntensityModel, LearnedHours, hours};
 use crate::detect::bursts::BurstModel;
 use crate::detect::cusum::Cusum;
-use crate::detect::exceedance::ExceedanceModel;
+use crate::detect::exceedance::ExceedanceFit;
 use crate::detect::gap_bound::GapBound;
 use crate::detect::gap_length::GapLengthModel;
 use crate::detect::hazard::{Hazard, RunningSums};
@@ -135,7 +135,7 @@ impl From<&HourlySeries> for LearnedHours {
 struct Choice {
     /// The indices of the models, each with the share of its surprise.
     shares: Vec<(usize, f64)>,
-    tail: ExceedanceModel,
+    tail: ExceedanceFit,
     threshold: f64,
 }
 
@@ -197,12 +197,15 @@ impl Baseline {
         let before = history.hours[..before].last();
         let before = before.map_or(0, |hour| series.hour(hour.last_at));
         let judged = before.min(series.len().saturating_sub(KEPT_LEVELS));
-        bound.tail.condense();
-        cusum.tail.condense();
+        let chosen = choice.take(candidates, judged);
+        let mut tail = choice.tail.into_model();
+        for tail in [&mut tail, &mut bound.tail, &mut cusum.tail] {
+            tail.condense();
+        }
         Self {
             learned: (&series).into(),
-            chosen: choice.take(candidates, judged),
-            tail: choice.tail,
+            chosen,
+            tail,
             threshold: choice.threshold,
             bound,
             cusum,
@@ -229,7 +232,7 @@ impl Past<'_> {
         let years = covered as f64 / (365.25 * 24.0);
         let per_year = (recent_rate(series) * 365.25 * 24.0).max(4.0);
         let fit = |surprises: Vec<f64>| {
-            let tail = ExceedanceModel::fit(surprises, years, per_year);
+            let tail = ExceedanceFit::new(surprises, years, per_year);
             let threshold = tail.return_level(budget).max(MIN_THRESHOLD);
             (tail, threshold)
         };
@@ -240,7 +243,7 @@ impl Past<'_> {
         let mut best = f64::INFINITY;
         let mut choice = Choice {
             shares: vec![(0, 1.0)],
-            tail: ExceedanceModel::fit(Vec::new(), 1.0, 1.0),
+            tail: ExceedanceFit::new(Vec::new(), 1.0, 1.0),
             threshold: f64::INFINITY,
         };
         for combination in COMBINATIONS {
@@ -274,7 +277,6 @@ impl Past<'_> {
                 };
             }
         }
-        choice.tail.condense();
         choice
     }
 }
