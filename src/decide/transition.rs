@@ -6,7 +6,7 @@ use crate::decide::Policy;
 use crate::decide::id::incident_id;
 use crate::model::{
     DAY, Evidence, Finding, HOUR, Incident, IncidentState, Rule, ServerName, Severity, Span, Step,
-    Timestamp, Verdict,
+    Timestamp, USUAL_PERIOD, Verdict,
 };
 
 pub(super) use crate::model::STAYS_CLOSED;
@@ -15,8 +15,6 @@ pub(super) use crate::model::STAYS_CLOSED;
 const REMINDER_INTERVAL: Duration = DAY;
 /// A rate must stay within bounds this long before its incident resolves.
 const RESOLVE_AFTER: Duration = HOUR;
-/// The time whose rate is told as the usual one: where an incident began no longer ago it holds the trouble itself.
-const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
 /// An event incident closes this long after its last event.
 const EVENTS_CLOSE_AFTER: Duration = DAY;
 

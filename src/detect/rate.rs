@@ -10,7 +10,7 @@ use crate::detect::interval::lower_end_exceeds;
 use crate::model::{
     BounceClass, BounceEvent, BouncedMessages, ChanceBreaches, DAY, Evidence, Finding, HOUR,
     History, KnownExcess, MINUTE, RateEvidence, RateRule, RateUnit, Rule, Rules, Severity, Span,
-    Timestamp, ToldBounces, Verdict,
+    Timestamp, ToldBounces, USUAL_PERIOD, Verdict,
 };
 use evidence::newest_event;
 pub use lasting::lasting_reach;
@@ -36,8 +36,7 @@ pub(super) const HEALTHY_BOUNCE_RATE: f64 = 0.005;
 /// A healthy sender's share of complaints: a fifth of what Postmark tolerates.
 pub(super) const HEALTHY_COMPLAINT_RATE: f64 = 0.0002;
 
-/// The time before a window that tells the usual rate, and the fewest recipients that do.
-const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
+/// Fewer recipients before a window do not tell the usual rate.
 const MIN_USUAL_DENOMINATOR: u64 = 100;
 
 /// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`. `told` is what open incidents say of bounces.

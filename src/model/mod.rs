@@ -61,7 +61,7 @@ pub use packed_hours::{
 };
 pub use packed_samples::{digest_delivered, pack_delivered, unpack_delivered};
 pub use rate::{ChanceBreaches, KnownExcess, LastingExcess, RateEvidence, RateUnit, ToldBounces};
-pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule};
+pub use rule::{RateRule, Rule, Rules, Severity, SilenceRule, USUAL_PERIOD};
 pub use same_server::SameServer;
 pub use smtp_errors::{SmtpErrorDay, SmtpErrorEvidence};
 pub use suppression::{AddressCheck, Suppressed};

@@ -226,8 +226,11 @@ impl fmt::Display for Rule {
     }
 }
 
+/// The time whose rate is told as the usual one. An incident that began no longer ago is itself in it.
+pub const USUAL_PERIOD: Duration = Duration::from_secs(7 * 86_400);
+
 /// How far a rate's window reaches back at most.
-const MAX_REACH: Duration = Duration::from_secs(7 * 86_400);
+const MAX_WINDOW_REACH: Duration = Duration::from_secs(7 * 86_400);
 
 /// Settings of `bounce_rate` or `spam_rate`.
 #[derive(Clone, Debug, PartialEq)]
@@ -249,7 +252,7 @@ impl RateRule {
     /// How far a window may reach back: with [`confidence`](Self::confidence) until the floor is met, else not at all.
     pub fn longest_window(&self) -> Duration {
         match self.confidence {
-            Some(_) => self.window.max(MAX_REACH),
+            Some(_) => self.window.max(MAX_WINDOW_REACH),
             None => self.window,
         }
     }
