@@ -7,10 +7,12 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 mod bursts;
+mod delivery;
 mod feedback;
 mod gap_bound;
 mod kept;
 mod level;
+mod rates;
 mod recovery;
 mod suspended;
 mod together;
@@ -111,101 +113,6 @@ fn bounce_verdict(history: &History, at: Timestamp) -> Verdict {
     find(history, at, &rules, Rule::BounceRate).verdict
 }
 
-#[test]
-fn a_rate_fires_strictly_above_its_threshold_and_at_its_floor() {
-    let at = start() + 30 * DAY;
-    for (messages, bounced, verdict) in [
-        (1, 1, Verdict::Within),
-        (2, 1, Verdict::Within),
-        (3, 1, Verdict::Within),
-        (9, 1, Verdict::Within),
-        (10, 1, Verdict::Breach),
-        (100, 1, Verdict::Within),
-        (99, 1, Verdict::Breach),
-        (1000, 10, Verdict::Within),
-        (1000, 11, Verdict::Breach),
-        (0, 0, Verdict::Within),
-    ] {
-        assert_eq!(
-            bounce_verdict(&one_hour(messages, bounced, at), at),
-            verdict,
-            "{bounced}/{messages}"
-        );
-    }
-}
-
-#[test]
-fn confidence_asks_for_more_than_chance() {
-    let at = start() + 30 * DAY;
-    let mut rules = Rules::default();
-    rules.bounce_rate.confidence = Some(0.95);
-    let verdict = |n, k| find(&one_hour(n, k, at), at, &rules, Rule::BounceRate).verdict;
-    let by_chance = Verdict::Unresolved;
-    assert_eq!(verdict(50, 1), by_chance, "2% of 50 is chance at 1%");
-    assert_eq!(verdict(500, 45), Verdict::Breach);
-}
-
-#[test]
-fn hard_bounces_wake_above_five_percent_of_more_than_a_hundred_or_surely_above_it() {
-    let at = start() + 30 * DAY;
-    let verdict = |n, k| {
-        find(
-            &one_hour(n, k, at),
-            at,
-            &Rules::default(),
-            Rule::HardBounceWake,
-        )
-        .verdict
-    };
-    assert_eq!(verdict(100, 50), Verdict::Breach, "surely in an hour");
-    let not_more = verdict(100, 6);
-    assert_eq!(not_more, Verdict::Unresolved, "100 is not more than 100");
-    assert_eq!(verdict(101, 6), Verdict::Breach);
-    assert_eq!(verdict(200, 10), Verdict::Within, "5% is not over 5%");
-}
-
-#[test]
-fn a_message_that_bounces_twice_counts_once_and_a_late_bounce_joins_the_denominator() {
-    let at = start() + 30 * DAY;
-    let mut history = one_hour(20, 0, at);
-    let late = mark(BounceClass::Hard, at - MINUTE * 5, "late", Some(at - DAY));
-    history.bounce_events = vec![
-        late.clone(),
-        late,
-        mark(BounceClass::Blocked, at - MINUTE, "unknown", None),
-    ];
-    let Evidence::Rate(rate) = find(&history, at, &Rules::default(), Rule::BounceRate).evidence
-    else {
-        panic!("a rate has a rate's evidence")
-    };
-    assert_eq!((rate.numerator, rate.denominator), (2, 22));
-}
-
-#[test]
-fn a_partly_covered_window_may_fire_and_is_never_within_bounds() {
-    let at = start() + 30 * DAY;
-    let hole = |history: History| History {
-        bounces: Coverage::from_spans([
-            Span::new(start(), at - HOUR),
-            Span::new(at - MINUTE * 30, at),
-        ]),
-        ..history
-    };
-    assert_eq!(
-        bounce_verdict(&hole(one_hour(1000, 500, at)), at),
-        Verdict::Breach
-    );
-    assert_eq!(
-        bounce_verdict(&hole(one_hour(1000, 0, at)), at),
-        Verdict::Unknown
-    );
-    let unseen = History {
-        bounces: Coverage::none(),
-        ..one_hour(1000, 500, at)
-    };
-    assert_eq!(bounce_verdict(&unseen, at), Verdict::Unknown);
-}
-
 fn office(until: Timestamp) -> Vec<Timestamp> {
     let mut sent = Vec::new();
     let mut at = start();
@@ -284,64 +191,6 @@ fn a_tenth_of_the_usual_volume_is_a_drop() {
     assert_eq!(
         find(&history(sent, at), at, &Rules::default(), Rule::SendDrop).verdict,
         Verdict::Breach
-    );
-}
-
-fn sampled_message(sent_at: Timestamp, checked_at: Timestamp, delivered: bool) -> SampledMessage {
-    let delivered_at = delivered.then_some(sent_at + MINUTE);
-    SampledMessage {
-        sent_at,
-        checked_at: Some(checked_at),
-        delivered_at,
-        bounced_at: None,
-        bounce: None,
-        listed_bounce_at: None,
-        queued: false,
-        unreadable: false,
-    }
-}
-
-#[test]
-fn three_overdue_in_a_row_are_delivery_silence_and_one_delivered_after_them_is_not() {
-    let at = start() + DAY;
-    let verdict = |delivered: &[bool]| {
-        let mail = delivered.iter().enumerate().map(|(i, d)| {
-            sampled_message(
-                at - 4 * HOUR + MINUTE * 20 * u32::try_from(i).expect("few"),
-                at,
-                *d,
-            )
-        });
-        let history = History {
-            sampled: mail.collect(),
-            ..history([], at)
-        };
-        find(&history, at, &Rules::default(), Rule::DeliverySilence).verdict
-    };
-    assert_eq!(verdict(&[]), Verdict::Unknown);
-    assert_eq!(verdict(&[true, true, true]), Verdict::Within);
-    assert_eq!(verdict(&[true, false, false]), Verdict::Unresolved);
-    assert_eq!(verdict(&[true, false, false, false]), Verdict::Breach);
-    assert_eq!(verdict(&[false, false, false, true]), Verdict::Within);
-}
-
-#[test]
-fn mail_that_nobody_looked_at_since_it_was_due_is_not_overdue() {
-    let at = start() + DAY;
-    let mail = (0..5).map(|i| {
-        sampled_message(
-            at - 4 * HOUR + MINUTE * i,
-            at - 4 * HOUR + MINUTE * 10,
-            false,
-        )
-    });
-    let history = History {
-        sampled: mail.collect(),
-        ..history([], at)
-    };
-    assert_eq!(
-        find(&history, at, &Rules::default(), Rule::DeliverySilence).verdict,
-        Verdict::Unknown
     );
 }
 

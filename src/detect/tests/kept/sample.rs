@@ -1,7 +1,10 @@
 //! The same of how a stream delivers.
 
+use ring::digest::{SHA256, digest};
+
 use super::*;
 use crate::detect::delivery::{DELIVERY_LEARNER, DeliveryModel, DeliveryTraining};
+use crate::detect::encoding::{decode, encode};
 use crate::model::{digest_delivered, split_by_week};
 
 /// The number of each learner, and a digest of what it learns.
