@@ -195,8 +195,7 @@ async fn build_digest(
         for stream in &streams {
             let history = load_with_week_before(store, &server.name, stream, period).await?;
             let rules = rules.for_stream(stream);
-            let silence = silences.of_stream(stream, &history, period.until, rules, series);
-            let known = (&silence, &losses[..], series);
+            let known = (&mut silences, &losses[..], series);
             let of_stream = digest_entry(&history, stream, period, rules, known);
             entry.streams.push(of_stream);
         }

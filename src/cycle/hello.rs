@@ -171,7 +171,7 @@ impl StreamReader<'_> {
         let rules = context.config.rules_for(self.server);
         let rules = rules.for_stream(stream);
         let silence = silences.of_stream(stream, &history, now, rules, self.series);
-        let known = (&silence, self.losses, self.series);
+        let known = (silences, self.losses, self.series);
         let of_day = digest_entry(&history, stream, day, rules, known);
         let kept = now - context.config.store.keep;
         let before_start = Span::new((kept + HOUR).ceil(HOUR), self.state.first_start_at);

@@ -8,9 +8,7 @@ use crate::chart::DeliveredTotal;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
 use crate::detect::interval::clopper_pearson;
-use crate::detect::{
-    self, Silence, chance_breaches, sample_outcome, undelivered, usual_delivered_share,
-};
+use crate::detect::{self, KeptSilences, chance_breaches, sample_outcome, undelivered};
 use crate::evaluate::known_losses;
 use crate::model::{
     BounceClass, DAY, HOUR, History, Incident, MINUTE, Rule, Rules, SampleOutcome, ServerName,
@@ -277,16 +275,19 @@ pub(crate) async fn watched_streams(
     Ok(watched)
 }
 
-/// Returns a stream's part of the digest of `period`. `silence` is what is normal for it at the end of that; `losses` are the incidents of its server that say that mail was not
-/// delivered; `series` share the budget of false alarms.
+/// Returns a stream's part of the digest of `period`. `normal` knows what is normal of its server; `losses` are the incidents of that which
+/// say that mail was not delivered; `series` share the budget of false alarms.
 pub(crate) fn digest_entry(
     history: &History,
     stream: &StreamId,
     period: Span,
     rules: &Rules,
-    (silence, losses, series): (&Silence, &[Incident], usize),
+    (normal, losses, series): (&mut KeptSilences, &[Incident], usize),
 ) -> StreamDay {
     let losses = &known_losses(losses, history, stream, period.until);
+    let of_delivery = (history, losses.as_slice());
+    let usual = normal.usual_delivery(stream, of_delivery, period.until, rules, series);
+    let silence = normal.of_stream(stream, history, period.until, rules, series);
     let stats = StreamStats::from_history(history, period);
     let bounce_rate = stats.bounce_rate();
     let before = week_before(period);
@@ -306,7 +307,6 @@ pub(crate) fn digest_entry(
     let is_complained_of =
         stats.recipients_complained >= MIN_COMPLAINTS && complaint_rate > rules.spam_rate.threshold;
     let sample = sample_outcome(&history.sampled, period);
-    let usual = usual_delivered_share(history, losses, period.until, rules, series);
     let is_lost = |usual: &UsualDelivery| is_below(history, losses, period, usual.share);
     let without_bounces = history.messages.minus(&history.bounces);
     let without_bounces = without_bounces.parts(history.since_beginning(period));

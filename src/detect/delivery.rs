@@ -93,7 +93,7 @@ use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
 #[cfg(test)]
 pub(super) use learn::DELIVERY_LEARNER;
 pub(super) use learn::DeliveryTraining;
-pub use outcome::{is_suspicious, sample_outcome, undelivered, usual_delivered_share};
+pub use outcome::{is_suspicious, sample_outcome, undelivered};
 pub use parts::{SampledPart, sampled_parts};
 use run::{delivered_again, partial_bounced_share};
 use share::{PRIOR_LOSS, Standing, UsualLoss};

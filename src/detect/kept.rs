@@ -9,15 +9,14 @@ use ring::digest::{Context, SHA256};
 
 use crate::detect::delivery::{DeliveryModel, DeliveryTraining};
 use crate::detect::encoding::{Encoded, decode, encode};
-use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::Silence;
-use crate::detect::tags;
-use crate::detect::training::{LearnedTime, LearningSettings, Training};
-use crate::model::{DAY, History, Learned, LearnedKey, Rules, Series, StreamId, Tag, Timestamp};
+use crate::detect::training::{LearningSettings, Training};
+use crate::model::{Learned, LearnedKey, Series, StreamId};
 
-/// What is kept of the series of one server, or of all servers together.
+/// What is kept of the series of one server, or of all servers together; by default nothing.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
+    is_keeping: bool,
     /// As it was stored.
     stored: BTreeMap<Series, Learned>,
     /// What takes its place.
@@ -27,6 +26,7 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) const fn new(stored: BTreeMap<Series, Learned>) -> Self {
         Self {
+            is_keeping: true,
             stored,
             new: BTreeMap::new(),
         }
@@ -35,14 +35,14 @@ impl Kept {
     /// Returns what was learned of when `series` sends, from just this past, or learns it.
     pub(super) fn silence(
         &mut self,
-        series: Series,
+        series: &Series,
         training: &Training<'_>,
         settings: &LearningSettings,
     ) -> Silence {
         let learn = || Silence::learn(training, settings);
-        match training.is_empty() {
-            true => learn(),
-            false => self.get_or_learn(series, training.key(settings), learn),
+        match self.is_keeping && !training.is_empty() {
+            true => self.get_or_learn(series.clone(), training.key(settings), learn),
+            false => learn(),
         }
     }
 
@@ -53,9 +53,9 @@ impl Kept {
         training: &DeliveryTraining<'_>,
     ) -> DeliveryModel {
         let learn = || DeliveryModel::learn(training);
-        match training.is_empty() {
-            true => learn(),
-            false => self.get_or_learn(Series::delivery(stream), training.key(), learn),
+        match self.is_keeping && !training.is_empty() {
+            true => self.get_or_learn(Series::delivery(stream), training.key(), learn),
+            false => learn(),
         }
     }
 
@@ -86,70 +86,6 @@ impl Kept {
     /// Returns what is to be stored in the place of what was.
     pub(super) fn take_new(&mut self) -> BTreeMap<Series, Learned> {
         std::mem::take(&mut self.new)
-    }
-}
-
-/// What is normal of the streams of one server, for whoever shows it: as a cycle kept it, and else learned anew. It is what the next
-/// evaluation goes by.
-#[derive(Debug, Default)]
-pub struct KeptSilences(Kept);
-
-impl KeptSilences {
-    /// From what is stored of the server.
-    pub const fn new(learned: BTreeMap<Series, Learned>) -> Self {
-        Self(Kept::new(learned))
-    }
-
-    /// Returns what is normal for `stream` at `at`; `series` streams share the budget.
-    pub fn of_stream(
-        &mut self,
-        stream: &StreamId,
-        history: &History,
-        at: Timestamp,
-        rules: &Rules,
-        series: usize,
-    ) -> Silence {
-        let tags = tags::sorted_watched_tags(history, at.floor(DAY)).len();
-        let share = tags::budget_shares(series, tags).0;
-        self.of_series(Series::new(stream, None), history, at, rules, share)
-    }
-
-    /// Returns the same of each of its tags that is watched on its own.
-    pub fn of_tags(
-        &mut self,
-        stream: &StreamId,
-        history: &History,
-        at: Timestamp,
-        rules: &Rules,
-        series: usize,
-    ) -> Vec<(Tag, Silence)> {
-        let watched = tags::sorted_watched_tags(history, at.floor(DAY));
-        let share = tags::budget_shares(series, watched.len()).1;
-        let known = |tag: Tag| {
-            let of = Series::new(stream, Some(&tag));
-            let silence = self.of_series(of, &history.tags[&tag], at, rules, share);
-            (tag, silence)
-        };
-        watched.into_iter().map(known).collect()
-    }
-
-    #[cfg(test)]
-    pub(super) fn take_learned(&mut self) -> BTreeMap<Series, Learned> {
-        self.0.take_new()
-    }
-
-    fn of_series(
-        &mut self,
-        series: Series,
-        history: &History,
-        at: Timestamp,
-        rules: &Rules,
-        share: usize,
-    ) -> Silence {
-        let shift = LevelShift::find(history, at.floor(DAY));
-        let settings = LearningSettings::new(rules, share, shift);
-        let training = Training::new(history, LearnedTime::at(history, at));
-        self.0.silence(series, &training, &settings)
     }
 }
 

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use crate::model::{DAY, History, HourCount, MIN_TAG_MESSAGES, Span, TAG_LOOKBACK, Tag, Timestamp};
+use crate::model::{
+    DAY, History, HourCount, MIN_TAG_MESSAGES, Series, Span, StreamId, TAG_LOOKBACK, Tag, Timestamp,
+};
 
 /// Messages are counted over this long before the tag's last mail: its silence does not make it less of a tag.
 const VOLUME_WINDOW: Duration = TAG_LOOKBACK.saturating_sub(FOUR_WEEKS);
@@ -19,11 +21,41 @@ const MAX_SHARE_OF_STREAM: f64 = 0.9;
 /// The maximum number of tags per stream, the largest first: each takes from the budget of the others.
 const MAX_TAGS: usize = 10;
 
-/// Returns [`watched_tags`] in order of their names.
-pub(super) fn sorted_watched_tags(history: &History, at: Timestamp) -> Vec<Tag> {
-    let mut tags = watched_tags(history, at);
-    tags.sort();
-    tags
+/// The series of one stream that are watched, and how they share the budget of false alarms.
+#[derive(Debug)]
+pub(super) struct StreamSeries {
+    all: Series,
+    /// In order of their names.
+    tags: Vec<(Tag, Series)>,
+    shares: (usize, usize),
+}
+
+impl StreamSeries {
+    /// Returns those that are watched on the day of `at`, where `series` streams share the budget.
+    pub(super) fn of(stream: &StreamId, history: &History, at: Timestamp, series: usize) -> Self {
+        let mut tags = watched_tags(history, at);
+        tags.sort();
+        let series_of = |tag: Tag| {
+            let series = Series::new(stream, Some(&tag));
+            (tag, series)
+        };
+        Self {
+            shares: budget_shares(series, tags.len()),
+            all: Series::new(stream, None),
+            tags: tags.into_iter().map(series_of).collect(),
+        }
+    }
+
+    /// Returns the series of all its mail, and its share of the budget.
+    pub(super) const fn all(&self) -> (&Series, usize) {
+        (&self.all, self.shares.0)
+    }
+
+    /// Returns the same of each tag.
+    pub(super) fn tags(&self) -> impl Iterator<Item = (&Tag, (&Series, usize))> {
+        let tags = self.tags.iter();
+        tags.map(|(tag, series)| (tag, (series, self.shares.1)))
+    }
 }
 
 /// Returns the tags that are watched on the day of `at`, by what was sent before that day; the largest first.
@@ -40,7 +72,7 @@ pub fn watched_tags(history: &History, at: Timestamp) -> Vec<Tag> {
 
 /// Returns how many series share the budget with a stream and with each of its `tags` watched tags, where `series` streams
 /// share it. The tags take half of what their stream had, so that they cost no other stream anything.
-pub(super) const fn budget_shares(series: usize, tags: usize) -> (usize, usize) {
+const fn budget_shares(series: usize, tags: usize) -> (usize, usize) {
     match tags {
         0 => (series, series),
         _ => (2 * series, 2 * series * tags),

@@ -22,6 +22,7 @@ pub(super) const LEARNER: u32 = 5;
 /// What is older than this before the week of the last mail teaches nothing: 54 weeks. Hourly counts are kept for 400 days, so all
 /// of it is known, whenever in the two weeks after that it is learned.
 const MAX_AGE: Duration = WEEK.saturating_mul(54);
+
 /// Settings that change what is learned of one series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct LearningSettings {
@@ -44,11 +45,21 @@ impl LearningSettings {
         }
     }
 
+    /// Returns all of this that changes what is learned.
+    pub(super) fn inputs(&self) -> LearningInputs {
+        let shift = self.shift.as_ref().map(LevelShift::key);
+        let per_year = self.false_alarms_per_year;
+        (per_year, self.min_history, self.series, shift)
+    }
+
     /// Returns the accepted number of false alarms per year of the series.
     pub(super) fn budget(&self) -> f64 {
         self.false_alarms_per_year / self.series.max(1) as f64
     }
 }
+
+/// The settings by which something was learned; of a level what is new of it.
+pub(super) type LearningInputs = (f64, Duration, usize, Option<(Timestamp, u32)>);
 
 /// The time whose mail is learned from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

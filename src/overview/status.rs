@@ -416,7 +416,8 @@ fn stream_statuses(
         let history = read_with_week_before(s, server, &stream, day)?;
         let (rules, of_day) = (rules.for_stream(&stream), of_day.for_stream(&stream));
         let silence = silences.of_stream(&stream, &history, at, rules, series);
-        let entry = digest_entry(&history, &stream, day, of_day, (&silence, &losses, series));
+        let known = (&mut silences, &losses[..], series);
+        let entry = digest_entry(&history, &stream, day, of_day, known);
         let mut status = stream_status(&stream, &history, at, rules, &silence);
         if status.is_judged {
             let of_tags = silences.of_tags(&stream, &history, at, rules, series);

@@ -3,13 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    Bounced, Delivered, DeliveryModel, DeliveryState, DeliveryTraining, PRIOR_LOSS, Pending,
-    Unchecked, has_bounced, is_lost, is_overdue, known_by, state_at, within,
+    Bounced, Delivered, DeliveryModel, DeliveryState, PRIOR_LOSS, Pending, Unchecked, has_bounced,
+    is_lost, is_overdue, state_at, within,
 };
-use crate::detect::silence::training_cutoff;
-use crate::model::{
-    History, KnownLoss, Rules, SampleOutcome, SampledMessage, Span, Timestamp, UsualDelivery,
-};
+use crate::model::{History, SampleOutcome, SampledMessage, Span, Timestamp, UsualDelivery};
 
 /// The minimum number of overdue or bounced messages that is worth a closer look.
 const MIN_SUSPICIOUS: usize = 3;
@@ -88,25 +85,20 @@ pub(super) fn unsampled(history: &History, span: Span) -> Vec<Span> {
     between.filter(is_unsampled).collect()
 }
 
-/// Returns the share of a stream's mail that is usually delivered, where nothing is learned from `losses`; while history is too short to
-/// say, that of mail in general.
-pub fn usual_delivered_share(
-    history: &History,
-    losses: &[KnownLoss],
-    at: Timestamp,
-    rules: &Rules,
-    series: usize,
-) -> UsualDelivery {
-    let until = training_cutoff(history, at);
-    let losses = known_by(losses, until);
-    let training = DeliveryTraining::new(history, &losses, until, rules, series);
-    let model = DeliveryModel::learn(&training);
-    match history.covered_before(at) >= model.min_history {
-        true => model.usual_loss.usual(),
-        false => UsualDelivery {
-            share: 1.0 - PRIOR_LOSS,
-            is_own: false,
-        },
+impl DeliveryModel {
+    /// Returns the share of its mail that is usually delivered; while history is too short to say, that of mail in general.
+    pub(in crate::detect) fn usual_delivery(
+        &self,
+        history: &History,
+        at: Timestamp,
+    ) -> UsualDelivery {
+        match history.covered_before(at) >= self.min_history {
+            true => self.usual_loss.usual(),
+            false => UsualDelivery {
+                share: 1.0 - PRIOR_LOSS,
+                is_own: false,
+            },
+        }
     }
 }
 

@@ -67,7 +67,8 @@ fn daily(per_day: u32, first: u32, last: u32) -> Vec<Timestamp> {
 }
 
 fn watched_after(days: u32, tags: &[(&str, Vec<Timestamp>)]) -> Vec<String> {
-    let tags = sorted_watched_tags(&stream(days, tags), start() + DAY * days);
+    let mut tags = watched_tags(&stream(days, tags), start() + DAY * days);
+    tags.sort();
     tags.into_iter().map(|tag| tag.0).collect()
 }
 

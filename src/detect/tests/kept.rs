@@ -147,6 +147,8 @@ impl World {
         let (of, rules) = (self.history(), self.rules.for_stream(&outbound()));
         silences.of_stream(&outbound(), &of, self.now, rules, self.series);
         silences.of_tags(&outbound(), &of, self.now, rules, self.series);
+        let known = (&of, &self.told[..]);
+        silences.usual_delivery(&outbound(), known, self.now, rules, self.series);
         silences.take_learned().len()
     }
 

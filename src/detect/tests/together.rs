@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::detect::budget::count_series;
+use crate::detect::training::{LearnedTime, LearningSettings, Training};
 use crate::model::{Feedback, Judgement, MarkedTime, StreamKey};
 
 /// Mail between 08 and 18, on each day none to twice as much as on average.
@@ -220,7 +221,7 @@ fn stops_at_a_third(streams: std::ops::Range<u32>, a_day: u32, is_known: bool) -
     let together = join(&streams.map(of).collect::<Vec<_>>());
     let mut detector = Detector::new(Rules::default(), 4);
     let joint = together.joint().expect("several streams");
-    let mut unaware: Cache<(), (), Silence> = Cache::new();
+    let mut unaware: Cache<(), (), Silence> = Cache::default();
     let mut is_breach = |at: Timestamp| {
         let finding = if is_known {
             detector.detect_together(&together, at)
