@@ -102,11 +102,7 @@ impl Sqlite {
         let Ok(connection) = &self.connection else {
             return;
         };
-        // The file may only have been moved aside, and is to be whole there.
-        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        if let Err(error) = connection.query_row(sql, [], |_| Ok(())) {
-            tracing::warn!("the log of the previous database was not written into it: {error}");
-        }
+        write_log(connection);
         self.file.remove_log();
         self.connection = Err(Error::interrupted());
     }
@@ -133,14 +129,22 @@ fn check_integrity(path: &Path) -> Result<(), Error> {
     stray_log::check_integrity(&connection)
 }
 
+/// Writes what the log holds into the open file, which may only have been moved aside and is to be whole there.
+fn write_log(connection: &Connection) {
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    if let Err(error) = connection.query_row(sql, [], |_| Ok(())) {
+        tracing::warn!("the log of the previous database was not written into it: {error}");
+    }
+}
+
 fn write_back(sqlite: &mut Sqlite, path: &Path) -> Result<(), Error> {
     let copy = beside(path, "-copy");
     let _ = fs::remove_file(&copy);
     // `VACUUM INTO` takes an empty file for a new one.
     create_private(&copy);
-    sqlite
-        .connection()?
-        .execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+    let connection = sqlite.connection()?;
+    connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+    write_log(connection);
     sqlite.file.remove_log();
     fs::rename(&copy, follow_links(path))
         .map_err(|e| Error::new("put the copy in place", Problem::Disk(e.to_string())))?;
