@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock;
 use crate::config::{Config, ServerConfig, hold, quiet_until};
@@ -418,7 +419,7 @@ fn stream_statuses(
         let silence = silences.of_stream(&stream, &history, at, rules, series);
         let known = (&mut silences, &losses[..], series);
         let entry = digest_entry(&history, &stream, day, of_day, known);
-        let mut status = stream_status(&stream, &history, at, rules, &silence);
+        let mut status = stream_status(&stream, &history, at, rules, (&silence, entry.unnoticed));
         if status.is_judged {
             let of_tags = silences.of_tags(&stream, &history, at, rules, series);
             status.tags = tag_statuses(&history, at, of_tags);
@@ -428,16 +429,16 @@ fn stream_statuses(
     Ok(streams)
 }
 
-/// Returns the status of a stream at `at`, but for its tags.
+/// Returns the status of a stream at `at`, but for its tags; `unnoticed` is how long a stop goes unnoticed, where that is known already.
 fn stream_status(
     id: &StreamId,
     history: &History,
     at: Timestamp,
     rules: &Rules,
-    silence: &Silence,
+    (silence, unnoticed): (&Silence, Option<Duration>),
 ) -> StreamStatus {
     let learning = silence.is_learning(history, at);
-    let delay = || silence.worst_detection_delay(history, at);
+    let delay = || unnoticed.or_else(|| silence.worst_detection_delay(history, at));
     let is_judged = rules.is_enabled(Rule::SendSilence);
     let day = StreamStats::from_history(history, Span::before(at, DAY));
     let score = silence.score(history, at).filter(|_| is_judged);
