@@ -11,6 +11,8 @@ mod unwatched;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
 use crate::config::Schedule;
 use crate::cycle::Context;
 use crate::cycle::evaluate::all_servers::evaluate_all_servers;
@@ -39,6 +41,8 @@ pub(crate) use crate::cycle::evaluate::commit::close_commit;
 
 /// The maximum number of instants at which a gap is evaluated; of a longer gap, every second or third of them and so on.
 const MAX_INSTANTS: usize = 1_500;
+/// The maximum number of servers whose history is in memory.
+const MAX_EVALUATED_AT_ONCE: usize = 3;
 /// The number of windows that the rules evaluate.
 const WINDOWS: usize = 8;
 
@@ -99,9 +103,10 @@ pub(crate) async fn evaluate(
     servers.extend(evaluate_canary(context, canary, leases, &policy, now).await?);
     let records = others.dns.as_ref();
     servers.extend(evaluate_dns(context, records, leases, &policy, now).await?);
-    for poll in polls {
-        servers.push(evaluate_polled_server(context, poll, policy.clone(), series, now).await?);
-    }
+    // While one is judged, the next are read.
+    let evaluate = |poll| evaluate_polled_server(context, poll, policy.clone(), series, now);
+    let evaluated = stream::iter(polls.iter().map(evaluate)).buffered(MAX_EVALUATED_AT_ONCE);
+    servers.extend(evaluated.try_collect::<Vec<_>>().await?);
     for name in unwatched_servers(context, polls, now).await? {
         if leases.take(&name).await?.is_ok() {
             servers.push(close_unwatched(context, name, &policy, now).await?);
