@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 trap 'wait 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 chmod 755 .
-apt-get download -qq prometheus-alertmanager=0.25.0-1+b4 2>/dev/null
+apt-get download -qq prometheus-alertmanager=0.25.0-1+b4 || { echo "cannot download prometheus-alertmanager" >&2; exit 2; }
 dpkg -x prometheus-alertmanager_*.deb root
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 cat >slack.py <<'PY'

@@ -11,7 +11,7 @@ folder=$(mktemp -d)
 trap 'kill "${server:-}" "${exporter:-}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 chmod 755 .
-apt-get download -qq prometheus-blackbox-exporter=0.23.0-4+b4 2>/dev/null
+apt-get download -qq prometheus-blackbox-exporter=0.23.0-4+b4 || { echo "cannot download prometheus-blackbox-exporter" >&2; exit 2; }
 dpkg -x prometheus-blackbox-exporter_*.deb root
 cat >server.py <<'PY'
 # A resolver: `key` has a key of 2048 bits, `removed` has other records only, and two names are aliases of these at a vendor.

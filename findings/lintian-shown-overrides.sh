@@ -12,8 +12,8 @@ mkdir packages && cd packages
 # perl and what every Debian has is taken from the machine.
 every='^(libc6|libgcc|gcc|dpkg|perl-base|perl$|libperl|perl-modules|coreutils|tar|base|libc-bin|binutils|man-db|gettext|file$)'
 apt-cache depends --recurse --no-{recommends,suggests,conflicts,breaks,replaces,enhances} lintian | grep '^[a-z]' | grep -vE "$every" |
-    grep -v '^lintian$' | sort -u | xargs apt-get download -qq 2>/dev/null
-apt-get download -qq lintian=2.116.3+deb12u1 2>/dev/null
+    grep -v '^lintian$' | sort -u | xargs apt-get download -qq || { echo "cannot download what lintian depends on" >&2; exit 2; }
+apt-get download -qq lintian=2.116.3+deb12u1 || { echo "cannot download lintian" >&2; exit 2; }
 for package in *.deb; do dpkg -x "$package" ../root; done
 cd ..
 export PERL5LIB=$folder/root/usr/share/perl5:$(echo "$folder"/root/usr/lib/*-linux-gnu/perl5/5.36) PATH=$folder/root/usr/bin:$PATH LC_ALL=C

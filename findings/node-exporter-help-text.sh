@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 trap 'kill "${exporter:-}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 chmod 755 .
-apt-get download -qq prometheus-node-exporter=1.5.0-1+b6 2>/dev/null
+apt-get download -qq prometheus-node-exporter=1.5.0-1+b6 || { echo "cannot download prometheus-node-exporter" >&2; exit 2; }
 dpkg -x prometheus-node-exporter_*.deb root
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 mkdir files

@@ -9,7 +9,7 @@ trap 'kill "${pooler:-}" "${server:-}" 2>/dev/null || true; wait 2>/dev/null || 
 cd "$folder"
 chmod 755 .
 apt-get download -qq postgresql-15=15.18-0+deb12u1 libpq5=15.18-0+deb12u1 pgbouncer=1.18.0-1+deb12u1 \
-    libevent-2.1-7=2.1.12-stable-8 libc-ares2 libxslt1.1 libicu72 libldap-2.5-0 libxml2 libsasl2-2 2>/dev/null
+    libevent-2.1-7=2.1.12-stable-8 libc-ares2 libxslt1.1 libicu72 libldap-2.5-0 libxml2 libsasl2-2 || { echo "cannot download PostgreSQL and PgBouncer" >&2; exit 2; }
 for package in *.deb; do dpkg -x "$package" root; done
 python3 -m venv venv
 venv/bin/pip install -q --disable-pip-version-check pg8000==1.31.5

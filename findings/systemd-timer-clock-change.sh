@@ -13,7 +13,7 @@ cd "$folder"
 chmod 755 .
 # From the machine comes what every Debian has.
 apt-get download -qq systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2 \
-    libapparmor1 libcap2 libip4tc2 libkmod2 libseccomp2 libssl3 2>/dev/null
+    libapparmor1 libcap2 libip4tc2 libkmod2 libseccomp2 libssl3 || { echo "cannot download systemd" >&2; exit 2; }
 for package in *.deb; do dpkg -x "$package" root; done
 LD_LIBRARY_PATH=$(echo root/usr/lib/*-linux-gnu/systemd):$(echo root/usr/lib/*-linux-gnu):$(echo root/lib/*-linux-gnu)
 # The clock of New York, as a rule: put forward on 8 March 2026, put back on 1 November.
