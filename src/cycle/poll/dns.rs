@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::config::DoctorSettings;
 use crate::cycle::Context;
 use crate::cycle::lease::Leases;
+use crate::cycle::poll::log_notes;
 use crate::detect::{accept_broken, is_lookup_due, join_answer};
 use crate::dns::Resolver;
 use crate::dns::domain::{DKIM_KEY, Found, POSTMARK_SELECTOR, RETURN_PATH, is_postmarks, look_at};
@@ -65,7 +66,9 @@ pub(crate) async fn poll_dns(
         .iter()
         .filter_map(|of| accepted(of, &incidents))
         .collect();
-    store.call(move |s| s.save_dns_records(&accepted)).await?;
+    store
+        .call(move |s| s.save_dns_records(&accepted, &[]))
+        .await?;
     let known = load(context, &domains).await?;
     let due = known.iter().filter(|(_, records)| {
         let records: Vec<&DnsRecord> = records.iter().collect();
@@ -249,14 +252,8 @@ async fn save(
             }));
         }
     }
-    let save = move |s: &mut Database| {
-        s.save_dns_records(&records)?;
-        for note in &notes {
-            tracing::info!(server = %note.server, "{}", note.text);
-            s.save_note(note)?;
-        }
-        Ok(())
-    };
+    log_notes(&notes);
+    let save = move |s: &mut Database| s.save_dns_records(&records, &notes);
     context.store.call(save).await
 }
 

@@ -14,21 +14,11 @@ pub(crate) mod servers;
 mod stream_list;
 pub(crate) mod streams;
 
-use crate::model::{ServerName, Timestamp};
-use crate::store::{self, Note, Store};
+use crate::store::Note;
 
-/// Logs a change of what is watched, and keeps it for the next digest.
-async fn note_change(
-    store: &Store,
-    server: &ServerName,
-    text: String,
-    now: Timestamp,
-) -> Result<(), store::Error> {
-    tracing::info!(%server, "{text}");
-    let note = Note {
-        at: now,
-        server: server.clone(),
-        text,
-    };
-    store.call(move |s| s.save_note(&note)).await
+/// Logs what changed of what is watched. The digest says it too, of what is stored with the change.
+fn log_notes(notes: &[Note]) {
+    for note in notes {
+        tracing::info!(server = %note.server, "{}", note.text);
+    }
 }

@@ -9,11 +9,11 @@ use crate::cycle::Context;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, unlisted, without_ignored};
-use crate::cycle::poll::note_change;
+use crate::cycle::poll::log_notes;
 use crate::cycle::poll::outcome::PollOutcome;
 use crate::model::{DAY, Incident, ServerName, Timestamp};
 use crate::postmark::{AccountServer, ErrorKind, is_sandbox};
-use crate::store::{self, Store};
+use crate::store::{self, Note, ServerListChange, Store};
 use crate::text::format::plural;
 
 /// A list of other servers than those that were known is the account's after so long: people were told of it by then.
@@ -209,9 +209,26 @@ async fn store_listing(
     ids: Vec<(ServerName, i64)>,
     now: Timestamp,
 ) -> Result<(), store::Error> {
-    let save = move |s: &mut store::Database| s.save_account_servers(&ids, now);
-    let change = context.store.call(save).await?;
     let renamed = context.account_servers.renamed_in_config(&context.config);
+    let renamed = renamed.into_iter().map(|(name, of)| (name, of.clone()));
+    let renamed: BTreeMap<String, ServerName> = renamed.collect();
+    let save = move |s: &mut store::Database| {
+        s.save_account_servers(&ids, now, |change| {
+            let notes = describe_changes(change, &renamed, now);
+            log_notes(&notes);
+            notes
+        })
+    };
+    context.store.call(save).await.map(drop)
+}
+
+/// Returns what the digest says of servers that are new in the account, gone or renamed. `renamed_in_config` are those that the file calls
+/// otherwise than the account does.
+fn describe_changes(
+    change: &ServerListChange,
+    renamed_in_config: &BTreeMap<String, ServerName>,
+    now: Timestamp,
+) -> Vec<Note> {
     let called = change.renamed.iter().map(|(old, new)| {
         let what = format!("was called {old} before; what is known of it goes on");
         (new, what)
@@ -222,7 +239,7 @@ async fn store_listing(
         (name, what)
     });
     let left = change.left.iter().map(|name| {
-        let why = match renamed.get(&name.0) {
+        let why = match renamed_in_config.get(&name.0) {
             Some(configured) => {
                 format!("is watched as {configured} from now on, since the file says so")
             }
@@ -230,10 +247,12 @@ async fn store_listing(
         };
         (name, why)
     });
-    for (server, text) in called.chain(joined).chain(left) {
-        note_change(&context.store, server, text, now).await?;
-    }
-    Ok(())
+    let note = |(server, text): (&ServerName, String)| Note {
+        at: now,
+        server: server.clone(),
+        text,
+    };
+    called.chain(joined).chain(left).map(note).collect()
 }
 
 /// Returns every server that is watched by what is stored, and the account, without asking Postmark and without tokens.

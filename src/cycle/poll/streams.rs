@@ -4,11 +4,11 @@ use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
 use crate::cycle::poll::identity::identify_server;
-use crate::cycle::poll::note_change;
+use crate::cycle::poll::log_notes;
 use crate::cycle::poll::stream_list::FormerList;
 use crate::model::{MisnamedStream, ServerName, StreamId, Timestamp};
 use crate::postmark::{ErrorKind, Server};
-use crate::store::{self, Database, KnownStreamList, Store};
+use crate::store::{self, Database, KnownStreamList, Note, Store};
 
 /// Postmark's error code for a token that may not list streams.
 const NO_STREAMS_PERMISSION: i64 = 1220;
@@ -23,7 +23,8 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Stores it, with from when on its new streams are judged: a poll that goes no further than this must not lose that. What the
+    /// Stores it, with from when on its new streams are judged and what the digest says of them: a poll that goes no further than this must
+    /// not lose that. What the
     /// configuration chose is judged from `now` on.
     pub(crate) async fn save(
         &self,
@@ -34,9 +35,11 @@ impl Listing {
     ) -> Result<(), store::Error> {
         let (of, watched, list) = (server.clone(), self.watched.clone(), self.list.clone());
         let judged_from = former.judged_from(&watched, now);
-        let save = move |s: &mut Database| s.save_stream_list(&of, &watched, &list, &judged_from);
-        store.call(save).await?;
-        note_changes(store, server, (&former.watched, &self.watched), now).await
+        let notes = describe_changes(server, (&former.watched, &self.watched), now);
+        log_notes(&notes);
+        let save =
+            move |s: &mut Database| s.save_stream_list(&of, &watched, &list, &judged_from, &notes);
+        store.call(save).await
     }
 }
 
@@ -155,13 +158,12 @@ fn report_empty_list(name: &ServerName, former: &FormerList, errors: &mut PollEr
     }
 }
 
-/// Notes which streams are watched that were not `before`, and which are not any more.
-async fn note_changes(
-    store: &Store,
+/// Returns which streams are watched that were not `before`, and which are not any more.
+fn describe_changes(
     name: &ServerName,
     (before, streams): (&[StreamId], &[StreamId]),
     now: Timestamp,
-) -> Result<(), store::Error> {
+) -> Vec<Note> {
     let gone = before.iter().filter(|id| !streams.contains(id)).map(|id| {
         let id = without_control_characters(id);
         format!("stream {id} is archived, deleted or no longer chosen, and not watched any more")
@@ -173,10 +175,12 @@ async fn note_changes(
         let id = without_control_characters(id);
         format!("stream {id} is new, and watched from now on")
     });
-    for text in gone.chain(new) {
-        note_change(store, name, text, now).await?;
-    }
-    Ok(())
+    let note = |text| Note {
+        at: now,
+        server: name.clone(),
+        text,
+    };
+    gone.chain(new).map(note).collect()
 }
 
 /// Returns the id without what could command a terminal that shows the log.

@@ -11,7 +11,8 @@ fn save(b: &mut Database, listed: &[(&str, i64)]) -> ServerListChange {
         .iter()
         .map(|(n, id)| (ServerName::from(*n), *id))
         .collect();
-    b.save_account_servers(&listed, at(0)).expect("saved")
+    b.save_account_servers(&listed, at(0), |_| Vec::new())
+        .expect("saved")
 }
 
 fn listed(b: &mut Database, names: &[&str]) -> (Vec<String>, Vec<String>, bool) {

@@ -50,11 +50,11 @@ pub(super) fn domains_are_those_that_were_seen_of_late(b: &mut Database) {
 
 pub(super) fn senders_go_with_the_name_of_their_server(b: &mut Database) {
     let (old, new) = (shop(), ServerName::from("store"));
-    b.save_account_servers(&[(old.clone(), 1)], T0)
+    b.save_account_servers(&[(old.clone(), 1)], T0, |_| Vec::new())
         .expect("saved");
     b.save_sending_domains(&old, &domains(&["a.example"]), T0)
         .expect("saved");
-    b.save_account_servers(&[(new.clone(), 1)], T0)
+    b.save_account_servers(&[(new.clone(), 1)], T0, |_| Vec::new())
         .expect("saved");
     assert_eq!(b.senders_asked_at(&old).expect("read"), None);
     assert_eq!(b.senders_asked_at(&new).expect("read"), Some(T0));
@@ -65,10 +65,10 @@ pub(super) fn records_come_back_whole_and_a_wrong_clock_keeps_what_was_good(b: &
         good: None,
         ..record("Return-Path", false)
     };
-    b.save_dns_records(&[never.clone(), record("DMARC policy", false)])
+    b.save_dns_records(&[never.clone(), record("DMARC policy", false)], &[])
         .expect("saved");
     let broken = record("DMARC policy", true);
-    b.save_dns_records(std::slice::from_ref(&broken))
+    b.save_dns_records(std::slice::from_ref(&broken), &[])
         .expect("saved");
     assert_eq!(b.dns_records().expect("read"), [broken.clone(), never]);
     b.rewind(T0).expect("rewound");

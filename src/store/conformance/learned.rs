@@ -60,7 +60,7 @@ pub(super) fn what_was_learned_comes_back_and_is_replaced_by_series(b: &mut Data
 
 pub(super) fn what_was_learned_goes_with_the_name_of_its_server(b: &mut Database) {
     let (old, new) = (shop(), ServerName::from("store"));
-    b.save_account_servers(&[(old.clone(), 1)], T0)
+    b.save_account_servers(&[(old.clone(), 1)], T0, |_| Vec::new())
         .expect("saved");
     let known = learned(&[(stream(), 1), (Series::TOGETHER, 2), (delivery(), 3)]);
     b.save_learned(&old, &known, T0).expect("saved");
@@ -70,7 +70,7 @@ pub(super) fn what_was_learned_goes_with_the_name_of_its_server(b: &mut Database
         T0,
     )
     .expect("saved");
-    b.save_account_servers(&[(new.clone(), 1)], T0)
+    b.save_account_servers(&[(new.clone(), 1)], T0, |_| Vec::new())
         .expect("saved");
     assert_eq!(b.learned(&old).expect("read"), BTreeMap::new());
     assert_eq!(b.learned(&new).expect("read"), known);

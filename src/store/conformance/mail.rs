@@ -398,7 +398,7 @@ pub(super) fn what_postmark_lists_is_known_beside_what_is_watched(b: &mut Databa
         missing: vec!["outbond".into()],
     };
     let watched = ["outbound".into()];
-    b.save_stream_list(&shop(), &watched, &list, &BTreeMap::new())
+    b.save_stream_list(&shop(), &watched, &list, &BTreeMap::new(), &[])
         .expect("saved");
     assert_eq!(b.watched_streams(&shop()).expect("read"), watched);
     assert_eq!(b.stream_list(&shop()).expect("read"), list);

@@ -395,14 +395,16 @@ pub(super) fn what_pruning_takes_of_a_week_is_not_told_by_what_is_packed(b: &mut
 
 pub(super) fn what_is_packed_goes_with_the_stream_under_another_name(b: &mut Database) {
     let stream = shop_outbound();
-    b.save_account_servers(&[(shop(), 1)], T0).expect("saved");
+    b.save_account_servers(&[(shop(), 1)], T0, |_| Vec::new())
+        .expect("saved");
     b.server_state(&shop(), T0).expect("a row");
     b.save_messages(&stream, &hourly(begin(), 24 * 14, 5), None)
         .expect("saved");
     pack(b, &stream);
     let known = read(b, &stream);
     let renamed = "store".into();
-    b.save_account_servers(&[(renamed, 1)], T0).expect("saved");
+    b.save_account_servers(&[(renamed, 1)], T0, |_| Vec::new())
+        .expect("saved");
     let renamed = StreamKey::new(&"store".into(), stream.stream());
     assert_eq!(read(b, &renamed), known);
     assert_eq!(read(b, &stream), History::default());

@@ -288,13 +288,15 @@ pub(super) fn a_sample_that_is_damaged_or_of_a_newer_version_is_read_by_row_and_
 
 pub(super) fn a_packed_sample_goes_with_the_stream_under_another_name(b: &mut Database) {
     let stream = shop_outbound();
-    b.save_account_servers(&[(shop(), 1)], T0).expect("saved");
+    b.save_account_servers(&[(shop(), 1)], T0, |_| Vec::new())
+        .expect("saved");
     b.server_state(&shop(), T0).expect("a row");
     fill(b, &stream);
     pack(b, &stream);
     let known = read(b, &stream);
     let renamed = "store".into();
-    b.save_account_servers(&[(renamed, 1)], T0).expect("saved");
+    b.save_account_servers(&[(renamed, 1)], T0, |_| Vec::new())
+        .expect("saved");
     let renamed = StreamKey::new(&"store".into(), stream.stream());
     assert_eq!(read(b, &renamed), known);
     assert_eq!(read(b, &stream), History::default());

@@ -38,11 +38,11 @@ pub(super) fn days_come_back_in_order_and_a_later_reading_replaces_an_earlier_on
 
 pub(super) fn days_go_with_the_name_of_their_server(b: &mut Database) {
     let (old, new) = (shop(), ServerName::from("store"));
-    b.save_account_servers(&[(old.clone(), 1)], T0)
+    b.save_account_servers(&[(old.clone(), 1)], T0, |_| Vec::new())
         .expect("saved");
     b.save_smtp_error_days(&old, &[day(0, 3, 1)])
         .expect("saved");
-    b.save_account_servers(&[(new.clone(), 1)], T0)
+    b.save_account_servers(&[(new.clone(), 1)], T0, |_| Vec::new())
         .expect("saved");
     assert_eq!(b.smtp_error_days(&old).expect("read"), []);
     assert_eq!(b.smtp_error_days(&new).expect("read"), [day(0, 3, 1)]);

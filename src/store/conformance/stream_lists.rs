@@ -91,8 +91,14 @@ pub(super) fn a_new_stream_is_to_be_judged_until_a_complete_poll_did(b: &mut Dat
     assert_eq!(known(b), []);
     let say = |b: &mut Database, seconds: i64| {
         let from = ["news", "left out"].map(|id| (id.into(), at(seconds)));
-        b.save_stream_list(&shop(), &streams, &KnownStreamList::default(), &from.into())
-            .expect("saved");
+        b.save_stream_list(
+            &shop(),
+            &streams,
+            &KnownStreamList::default(),
+            &from.into(),
+            &[],
+        )
+        .expect("saved");
     };
     let news = |seconds: i64| (StreamId::from("news"), at(seconds));
     for seconds in [60, 120] {

@@ -8,12 +8,13 @@ use crate::store::{Database, Error, Note, ServerListChange};
 use super::{Scope, Session, rename_servers, values};
 
 impl Database {
-    /// Stores the servers that the account lists now, with Postmark's ids, and returns what changed. Streams of servers
-    /// that left are no longer watched.
+    /// Stores the servers that the account lists now, with Postmark's ids and with what the digest says of the change, and returns what
+    /// changed. Streams of servers that left are no longer watched.
     pub fn save_account_servers(
         &mut self,
         listed: &[(ServerName, i64)],
         now: Timestamp,
+        notes: impl FnOnce(&ServerListChange) -> Vec<Note>,
     ) -> Result<ServerListChange, Error> {
         self.write(Scope::All, |s| {
             let renamed = rename_servers::follow(s, listed)?;
@@ -37,6 +38,7 @@ impl Database {
          ON CONFLICT (name) DO UPDATE SET account_id = excluded.account_id, left_at = NULL, former_name = NULL",
                 &listed,
             )?;
+            insert_notes(s, &notes(&change))?;
             Ok(change)
         })
     }
@@ -60,6 +62,7 @@ impl Database {
         self.rows(sql, &values![idle], |row| row.get(0).map(ServerName))
     }
 
+    #[cfg(test)]
     pub fn save_note(&mut self, note: &Note) -> Result<(), Error> {
         self.write(Scope::Server(&note.server), |s| insert_note(s, note))
     }
@@ -110,6 +113,11 @@ fn added<'n>(
     let others: BTreeSet<&ServerName> = others.into_iter().collect();
     let new = some.into_iter().filter(|name| !others.contains(name));
     new.cloned().collect()
+}
+
+/// Stores what the digest says of a change, in the transaction that stores the change: it is said once, whatever happens then.
+pub(super) fn insert_notes(s: &mut dyn Session, notes: &[Note]) -> Result<(), Error> {
+    notes.iter().try_for_each(|note| insert_note(s, note))
 }
 
 pub(super) fn insert_note(s: &mut dyn Session, note: &Note) -> Result<(), Error> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{BrokenRecord, DnsRecord, GoodRecord, ServerName, Timestamp};
-use crate::store::{Database, Error};
+use crate::store::{Database, Error, Note};
 
-use super::{Row, Scope, values};
+use super::{Row, Scope, account_servers, values};
 
 impl Database {
     /// Returns the domains from which mail of any server was sent, as seen at or after `since`.
@@ -49,9 +49,10 @@ impl Database {
         self.rows(sql, &[], |row| record(row))
     }
 
-    /// Stores records, each in the place of what was known of it.
-    pub fn save_dns_records(&mut self, records: &[DnsRecord]) -> Result<(), Error> {
+    /// Stores records, each in the place of what was known of it, with what the digest says of them.
+    pub fn save_dns_records(&mut self, records: &[DnsRecord], notes: &[Note]) -> Result<(), Error> {
         self.write(Scope::All, |s| {
+            account_servers::insert_notes(s, notes)?;
             for record in records {
                 let (good, broken) = (record.good.as_ref(), record.broken.as_ref());
                 s.execute(

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{ServerName, StreamId, StreamKey, Timestamp};
-use crate::store::{Database, Error, KnownStreamList};
+use crate::store::{Database, Error, KnownStreamList, Note};
 
-use super::{Scope, Session, values};
+use super::{Scope, Session, account_servers, values};
 
 /// What the column `watched` says beside 0, which is a stream that is kept for its past only. Versions before knew 0 and 1, and
 /// watch what is 1.
@@ -24,20 +24,23 @@ impl Database {
             streams,
             &KnownStreamList::default(),
             &BTreeMap::new(),
+            &[],
         )
     }
 
     /// Marks `watched` as the streams that are watched now, beside those of `list`. Others are kept, but no longer watched.
     /// `judged_from` says from when on new ones are judged; what was said of one of them before holds until a complete poll has judged
-    /// it.
+    /// it. The digest says `notes` of the change.
     pub fn save_stream_list(
         &mut self,
         server: &ServerName,
         watched: &[StreamId],
         list: &KnownStreamList,
         judged_from: &BTreeMap<StreamId, Timestamp>,
+        notes: &[Note],
     ) -> Result<(), Error> {
         self.write(Scope::Server(server), |s| {
+            account_servers::insert_notes(s, notes)?;
             // What was said of one that was not watched since is past.
             let sql = "UPDATE streams SET judged_from = NULL WHERE server = ?1 AND watched <> 1 AND judged_from IS NOT NULL";
             s.execute(sql, &values![&server.0])?;

@@ -14,6 +14,16 @@ use crate::world::{Process, World};
 /// Pages of the log within which the poll stores the list and what is known of its streams.
 const PAGES: u64 = 24;
 
+/// What the next digest says of the server.
+fn notes(world: &World) -> Vec<String> {
+    let path = world.folder.path().join("hushwatch.db");
+    let file = rusqlite::Connection::open(path).expect("opened");
+    let sql = "SELECT text FROM notes ORDER BY seq";
+    let mut notes = file.prepare(sql).expect("a query");
+    let texts = notes.query_map([], |row| row.get(0)).expect("read");
+    texts.collect::<Result<_, _>>().expect("read")
+}
+
 #[test]
 fn a_poll_that_is_killed_as_it_lists_a_stream_tells_nothing_of_before_it_was_chosen() {
     if needs_a_file("a death at a byte of the log") {
@@ -52,7 +62,12 @@ fn a_poll_that_is_killed_as_it_lists_a_stream_tells_nothing_of_before_it_was_cho
             "page {page}: {}",
             next.report
         );
-        world.set_aside("the steps are what is tested");
+        assert_eq!(
+            notes(&world),
+            ["stream news is new, and watched from now on"],
+            "page {page}"
+        );
+        world.set_aside("the steps and the notes are what is tested");
     }
     assert_eq!(deaths, PAGES);
     scenario.set_aside("the steps are what is tested");
