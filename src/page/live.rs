@@ -433,3 +433,6 @@ impl<T: Clone> Cached<T> {
         Ok(value)
     }
 }
+
+#[cfg(test)]
+mod tests;
