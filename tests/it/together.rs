@@ -140,3 +140,29 @@ fn servers_that_stop_together_are_one_incident_that_is_reported_early_and_once()
         ["✅ RESOLVED all servers: mail is being sent again"]
     );
 }
+
+#[test]
+fn one_server_under_two_names_does_not_stop_together_with_itself() {
+    let mut world = World::new(Process::One, "");
+    let servers = "[[server]]\nname = \"shop\"\ntoken_env = \"POSTMARK_SERVER_TOKEN\"\n\
+                   [[server]]\nname = \"store\"\ntoken_env = \"STORE_TOKEN\"\n";
+    std::fs::write(world.folder.path().join("monitor.toml"), servers).expect("written");
+    let token = world.shop.token();
+    world.env("STORE_TOKEN", &token);
+    let span = Span::new(at("2026-01-26T00:00:00Z"), at("2026-03-12T00:00:00Z"));
+    let (stop, back) = (at("2026-03-10T10:20:00Z"), at("2026-03-10T16:00:00Z"));
+    let profile = Profile::office_hours(4.0).without_bounces();
+    world.shop.generate("outbound", span, &profile);
+    world.shop.stop_sending("outbound", Span::new(stop, back));
+    world.hours("2026-03-09T09:00:00Z", "2026-03-10T10:00:00Z");
+    let cycle = world.hours("2026-03-10T11:00:00Z", "2026-03-10T15:00:00Z");
+    let open = cycle.report["open_incidents"]
+        .as_array()
+        .expect("incidents");
+    assert!(!open.is_empty());
+    assert!(open.iter().all(|i| !i["server"].is_null()), "{open:?}");
+    world.set_aside("the incidents are what is tested");
+    let checked = world.transcript(&["config", "check"]);
+    let note = "note: shop and store have the same token, so they are the same Postmark server: its mail counts once";
+    assert!(checked.contains(note), "{checked}");
+}

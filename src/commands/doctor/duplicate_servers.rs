@@ -24,7 +24,7 @@ fn duplicate_check(same: &SameServer) -> Check {
         times => format!("{times} times"),
     };
     let text = format!(
-        "{} and {last} are the same Postmark server (id {}): it is polled {times} and alerts are duplicated",
+        "{} and {last} are the same Postmark server (id {}): its mail counts once, but it is polled and alerted on {times}",
         first.join(", "),
         same.number
     );
@@ -61,8 +61,8 @@ mod tests {
         assert_eq!(
             found,
             [
-                "! shop and store are the same Postmark server (id 1): it is polled twice and alerts are duplicated; keep one of these \
-                 [[server]], or correct the token of the others"
+                "! shop and store are the same Postmark server (id 1): its mail counts once, but it is polled and alerted on twice; keep one of \
+                 these [[server]], or correct the token of the others"
             ]
         );
         let apart = [server(1, "a", &["outbound"]), server(1, "b", &["receipts"])];

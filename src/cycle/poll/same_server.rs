@@ -1,12 +1,12 @@
 //! One Postmark server under several names here: it is read and reported once for each, and what one of the names is meant for may
 //! go unwatched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
-use crate::model::{Incident, Rule, SameServer, ServerName};
+use crate::model::{Incident, Rule, SameServer, ServerName, StreamKey};
 use crate::store::{self, Database, ServerIdentity, Store};
 
 /// Returns each Postmark server of which several watched names have streams in common, by what is stored.
@@ -63,6 +63,19 @@ pub(crate) fn group_same_servers(numbered: &[(i64, Arc<ServerConfig>)]) -> Vec<S
     by_number.into_iter().filter_map(group).collect()
 }
 
+/// Returns those of `streams` that are no stream of one before them, under another name of the same server.
+pub(crate) fn count_once(
+    mut streams: Vec<StreamKey>,
+    identities: &BTreeMap<ServerName, ServerIdentity>,
+) -> Vec<StreamKey> {
+    let mut counted = BTreeSet::new();
+    streams.retain(|key| {
+        let identity = identities.get(key.server());
+        identity.is_none_or(|server| counted.insert((server.number, key.stream().clone())))
+    });
+    streams
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +103,29 @@ mod tests {
         let found = names(&[shop, blog, store.clone()]);
         assert_eq!(found, [(1, vec!["shop".to_owned(), "store".to_owned()])]);
         assert_eq!(names(&[store, (1, server("a", &["receipts"]))]), []);
+    }
+
+    #[test]
+    fn a_stream_counts_once_under_the_first_of_the_names_of_its_server() {
+        let key = |server: &str, stream: &str| StreamKey::new(&server.into(), &stream.into());
+        let numbered = |(name, number): (&str, i64)| {
+            let server = ServerIdentity {
+                number,
+                sandbox: None,
+            };
+            (ServerName::from(name), server)
+        };
+        let identities = [("shop", 1), ("blog", 2), ("store", 1)].map(numbered);
+        let streams = [
+            key("shop", "outbound"),
+            key("blog", "outbound"),
+            key("store", "outbound"),
+            key("store", "receipts"),
+            key("new", "outbound"),
+        ];
+        let counted = count_once(streams.to_vec(), &BTreeMap::from(identities));
+        let [shop, blog, _, receipts, new] = streams;
+        assert_eq!(counted, [shop, blog, receipts, new]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn a_server_that_has_another_name_here_is_reported_with_both() {
     file(&format!("{}{shop}", entry("till")));
     let said = doctor(&world, &[]);
     said.passed();
-    said.says("! till and shop are the same Postmark server (id 9708911): it is polled twice and alerts are duplicated; keep one of these [[server]], or correct the token of the others");
+    said.says("! till and shop are the same Postmark server (id 9708911): its mail counts once, but it is polled and alerted on twice; keep one of these [[server]], or correct the token of the others");
     let apart = |name, stream| format!("{}streams = [\"{stream}\"]\n", entry(name));
     file(&format!(
         "{}{}",
