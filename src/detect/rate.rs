@@ -14,6 +14,7 @@ use crate::model::{
 };
 use evidence::newest_event;
 pub use lasting::lasting_reach;
+pub(super) use lasting::usual_counts;
 use lasting::{Lasting, State};
 
 /// The level of the interval which every alert states.
@@ -83,7 +84,7 @@ pub(super) struct RateTest {
 
 impl RateTest {
     /// Returns the test of a stream of which open incidents tell of these excesses.
-    fn knowing(self, excesses: &[KnownExcess]) -> Self {
+    pub(super) fn knowing(self, excesses: &[KnownExcess]) -> Self {
         let mut own = excesses.iter().filter(|of| of.rule == self.name);
         Self {
             known: own.next().copied(),

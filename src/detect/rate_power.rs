@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::detect::interval::upper_tail;
 use crate::detect::rate::{
-    Counting, HEALTHY_BOUNCE_RATE, HEALTHY_COMPLAINT_RATE, RateTest, WindowCounts,
+    Counting, HEALTHY_BOUNCE_RATE, HEALTHY_COMPLAINT_RATE, RateTest, WindowCounts, usual_counts,
 };
-use crate::model::{BounceClass, BounceEvent, History, Rule, Rules, Span, Timestamp};
+use crate::model::{BounceClass, BounceEvent, History, Rule, Rules, Timestamp, ToldBounces};
 
 const WEEK_S: f64 = 7.0 * 86_400.0;
 /// The number of messages for which a healthy sender's share, or half the threshold if that is less, counts beside the stream's own.
@@ -31,7 +31,7 @@ pub struct RatePower {
     /// The maximum number of messages in such a window.
     pub max_careful_count: u64,
     pub threshold: f64,
-    /// The stream's own share over all of its history; a healthy sender's where it has little.
+    /// The stream's own share, which alerts compare with, too; a healthy sender's where it has little.
     pub usual: f64,
     /// How often it would open per week by chance, at that share.
     pub false_alarms_per_week: f64,
@@ -51,10 +51,17 @@ impl RatePower {
     }
 }
 
-/// Returns the power of each rate rule, evaluated at `polls` (in order) as the rules evaluate `history`.
-pub fn analyse(history: &History, rules: &Rules, polls: &[Timestamp]) -> Vec<RatePower> {
-    let analysis = |rule, test, prior, counts| Analysis {
+/// Returns the power of each rate rule, evaluated at `polls` (in order) as the rules evaluate `history`, of which open incidents say what is
+/// `told`.
+pub fn analyse(
+    history: &History,
+    rules: &Rules,
+    polls: &[Timestamp],
+    told: &ToldBounces,
+) -> Vec<RatePower> {
+    let analysis = |rule, test: RateTest, prior, counts| Analysis {
         rule,
+        known: test.clone().knowing(&told.excesses),
         test,
         prior,
         counts,
@@ -100,6 +107,8 @@ fn either([long, short]: [RatePower; 2]) -> RatePower {
 struct Analysis {
     rule: Rule,
     test: RateTest,
+    /// The same, with what an open incident says of the rate.
+    known: RateTest,
     /// A healthy sender's share.
     prior: f64,
     counts: fn(&BounceEvent) -> bool,
@@ -142,14 +151,11 @@ impl Analysis {
 
     /// Returns the stream's own share, to which a healthy one is added that weighs little.
     fn usual_share(&self, history: &History, polls: &[Timestamp]) -> f64 {
-        let all = Span::new(
-            history.first_seen_at.unwrap_or(Timestamp(0)),
-            polls.last().copied().unwrap_or(Timestamp(0)),
-        );
-        let found = WindowCounts::new(history, all, &self.counts);
+        let at = polls.last().copied().unwrap_or(Timestamp(0));
+        let (bounced, recipients) =
+            usual_counts(history, at, &self.known, &Counting::all(&self.counts));
         let prior = self.prior.min(self.test.rule.threshold / 2.0);
-        let bounced = prior.mul_add(PRIOR_MESSAGES, found.bounced as f64);
-        bounced / (found.denominator as f64 + PRIOR_MESSAGES)
+        prior.mul_add(PRIOR_MESSAGES, bounced) / (recipients.max(bounced) + PRIOR_MESSAGES)
     }
 
     /// Returns how often `test` would find a breach in a week, where each recipient is bad with probability `share`.
@@ -208,7 +214,7 @@ fn smallest(whole: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Coverage, CumulativeCounts, DAY, HOUR, HourCount, MINUTE};
+    use crate::model::{Coverage, CumulativeCounts, DAY, HOUR, HourCount, MINUTE, Span};
     use proptest::prelude::*;
 
     const HOURS: u32 = 28 * 24;
@@ -251,7 +257,7 @@ mod tests {
     }
 
     fn power_of(history: &(History, Vec<Timestamp>), rules: &Rules, rule: Rule) -> RatePower {
-        let mut all = analyse(&history.0, rules, &history.1);
+        let mut all = analyse(&history.0, rules, &history.1, &ToldBounces::default());
         all.retain(|power| power.rule == rule);
         all.remove(0)
     }
@@ -330,8 +336,32 @@ mod tests {
         assert!(clean.usual < 0.0002, "{clean:?}");
         let bad = hourly(50, BounceClass::Hard, 1);
         let bad = power_of(&bad, &plain(), Rule::BounceRate);
-        assert!((bad.usual - 0.0196).abs() < 0.0005, "{bad:?}");
+        assert!((bad.usual - 0.0196).abs() < 0.001, "{bad:?}");
         assert!(bad.is_usually_broken() && !clean.is_usually_broken());
+    }
+
+    #[test]
+    fn the_usual_rate_is_without_an_excess_that_lasts_as_an_alert_tells_it() {
+        // One of 240 recipients for three weeks, then one of 20.
+        let (mut history, polls) = hourly(20, BounceClass::Hard, 12);
+        let begins = at(HOURS - 7 * 24);
+        let extra = (HOURS - 7 * 24..HOURS).map(|hour| BounceEvent {
+            tag: None,
+            at: at(hour) + 40 * MINUTE,
+            message: format!("extra-{hour}"),
+            sent_at: Some(at(hour) + 30 * MINUTE),
+            class: BounceClass::Hard,
+            recipient: String::new(),
+        });
+        history.bounce_events.extend(extra);
+        history.bounce_events.sort_by_key(|event| event.at);
+        let power = power_of(
+            &(history.clone(), polls),
+            &Rules::default(),
+            Rule::BounceRate,
+        );
+        assert!((power.usual - 1.0 / 240.0).abs() < 0.001, "{power:?}");
+        assert!(!power.is_usually_broken(), "since {begins}");
     }
 
     #[test]
@@ -351,7 +381,7 @@ mod tests {
     #[test]
     fn without_polls_nothing_is_known() {
         let (history, _) = hourly(50, BounceClass::Hard, 4);
-        let all = analyse(&history, &plain(), &[]);
+        let all = analyse(&history, &plain(), &[], &ToldBounces::default());
         assert!(all.iter().all(RatePower::can_never_fire));
     }
 

@@ -10,10 +10,11 @@ use crate::commands::doctor::lookback_start;
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
 use crate::cycle::stats::{budget_series, next_monday_at_ten};
+use crate::decide::IncidentLog;
 use crate::detect::rate_power::{RECOMMENDED_CONFIDENCE, RatePower, analyse};
 use crate::detect::{KeptSilences, Silence};
 use crate::model::{
-    DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
+    DAY, History, Rule, Rules, ServerName, Span, StreamId, StreamKey, Timestamp, ToldBounces, Zone,
 };
 use crate::overview::Present;
 use crate::store;
@@ -123,9 +124,11 @@ impl StreamRuleCheck {
         let mut silences = KeptSilences::new(store.learned(&self.name)?);
         let (at, series) = (self.at, self.series);
         let silence = silences.of_stream(&self.stream, &history, at, &self.rules, series);
+        let incidents = store.latest_incidents(&self.name)?;
+        let told = IncidentLog::new(self.name.clone(), incidents).told_bounces(&self.stream);
         let checks = [self.silence(&history, &silence)]
             .into_iter()
-            .chain(self.rates(&history));
+            .chain(self.rates(&history, &told));
         Ok(checks.map(|c| c.at_place(&self.name, &place)).collect())
     }
 
@@ -164,7 +167,7 @@ impl StreamRuleCheck {
         }
     }
 
-    fn rates(&self, history: &History) -> Vec<Check> {
+    fn rates(&self, history: &History, told: &ToldBounces) -> Vec<Check> {
         let known = history.since_beginning(Span::new(lookback_start(self.at), self.at));
         // A window is judged once all of it is known.
         let polls = self.schedule.instants(known.from + DAY, self.at);
@@ -172,7 +175,7 @@ impl StreamRuleCheck {
             return Vec::new();
         }
         let days = known.length().as_secs() / 86_400;
-        let powers = analyse(history, &self.rules, &polls);
+        let powers = analyse(history, &self.rules, &polls, told);
         let checks = powers
             .iter()
             .filter(|of| self.rules.is_enabled(of.rule))

@@ -13,7 +13,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::detect::rate::{
-    Counting, LOOKS, MIN_CERTAIN, MIN_USUAL_DENOMINATOR, RateTest, USUAL_PERIOD,
+    Counting, HEALTHY_BOUNCE_RATE, LOOKS, MIN_CERTAIN, MIN_USUAL_DENOMINATOR, RateTest,
+    STATED_CONFIDENCE, USUAL_PERIOD,
 };
 use crate::model::{
     BounceEvent, DAY, HOUR, History, Judgement, LastingExcess, MarkedTime, Span, Timestamp,
@@ -81,8 +82,33 @@ pub(super) fn find(
     test: &RateTest,
     counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
 ) -> Option<Lasting> {
-    let healthy = test.healthy?;
-    let alpha = 1.0 - test.rule.confidence?;
+    let settings = (test.healthy?, test.rule.confidence?);
+    scan(history, at, test, settings, counting).result(at)
+}
+
+/// Returns how many recipients bounced up to `at`, and of how many, without those of an excess that lasts and of what a person called real:
+/// the usual rate is of these.
+pub(in crate::detect) fn usual_counts(
+    history: &History,
+    at: Timestamp,
+    test: &RateTest,
+    counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
+) -> (f64, f64) {
+    let confidence = test.rule.confidence.unwrap_or(STATED_CONFIDENCE);
+    let healthy = test.healthy.unwrap_or(HEALTHY_BOUNCE_RATE);
+    let past = scan(history, at, test, (healthy, confidence), counting).past;
+    (past.bounced, past.recipients)
+}
+
+/// Returns the sums at `at`.
+fn scan<'t>(
+    history: &History,
+    at: Timestamp,
+    test: &'t RateTest,
+    (healthy, confidence): (f64, f64),
+    counting: &Counting<impl Fn(&BounceEvent) -> bool, impl Fn(&BounceEvent) -> bool>,
+) -> Scan<'t> {
+    let alpha = 1.0 - confidence;
     let reach = history.since_beginning(lasting_reach(history, at));
     let parts = history.seen(reach);
     let recipients_of = RecipientsOf::new(history, &parts, at);
@@ -119,7 +145,7 @@ pub(super) fn find(
             scan.bounce(bounced, mark(bounced).copied());
         }
     }
-    scan.result(at)
+    scan
 }
 
 /// Recipients, and those of them that bounced.
