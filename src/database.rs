@@ -176,10 +176,7 @@ impl Address {
             });
         }
         if self.host.contains(',') {
-            return Err(AddressError {
-                why: "names several hosts",
-                remedy: "name one",
-            });
+            return Err(SEVERAL_HOSTS);
         }
         let shown = [Some(&self.host), self.name.as_ref()];
         if shown
@@ -222,6 +219,10 @@ const OTHER_SCHEME: AddressError = AddressError {
     why: "is not a PostgreSQL URL",
     remedy: "begin it with postgres:// or postgresql://",
 };
+const SEVERAL_HOSTS: AddressError = AddressError {
+    why: "names several hosts",
+    remedy: "name one",
+};
 const INVALID_PORT: AddressError = AddressError {
     why: "has an invalid port",
     remedy: ESCAPES,
@@ -237,6 +238,9 @@ fn after_scheme(url: &str) -> Option<&str> {
 }
 
 fn host_and_port(place: &str) -> Result<(String, u16), AddressError> {
+    if place.contains(',') {
+        return Err(SEVERAL_HOSTS);
+    }
     let (host, number) = match place.strip_prefix('[') {
         Some(rest) => rest.split_once(']').ok_or(UNESCAPED)?,
         None => place.split_at(place.find(':').unwrap_or(place.len())),

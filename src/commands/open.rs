@@ -171,9 +171,14 @@ pub(crate) fn store_error(error: store::Error) -> (u8, String) {
     (code, error.to_string())
 }
 
+/// Logs what is not wrong with the configuration, but should be known, and each sink that has no secret: nobody else says that it gets
+/// nothing.
 pub(crate) fn log_warnings(config: &Config) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    for missing in config.missing_secrets() {
+        tracing::warn!("{missing}");
     }
 }
 

@@ -27,7 +27,14 @@ pub(super) struct Layers {
     origin: BTreeMap<String, String>,
 }
 
-pub(super) fn layers(sources: &Sources) -> Result<Layers, Vec<ConfigProblem>> {
+/// Returns the merged layers, and a problem for each variable that is none of ours.
+///
+/// # Errors
+/// What hides everything else.
+pub(super) fn layers(
+    sources: &Sources,
+) -> Result<(Layers, Vec<ConfigProblem>), Vec<ConfigProblem>> {
+    let mut problems = Vec::new();
     let mut figment = Figment::from(Toml::string(&BUILT_IN));
     let mut origin = BTreeMap::new();
     let file = own_file(sources).map_err(|problem| vec![problem])?;
@@ -59,12 +66,13 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Vec<ConfigProblem>> {
             };
             let remedy = known_mistake(&key).map(str::to_owned);
             let remedy = remedy.or_else(|| nearest(&key, &KEYS).map(variable));
-            return Err(vec![ConfigProblem::new(
+            problems.push(ConfigProblem::new(
                 format!("{name}: unknown variable"),
                 remedy.unwrap_or_else(|| {
                     "unset it; docs/configuration.md lists every key".to_owned()
                 }),
-            )]);
+            ));
+            continue;
         }
         figment = figment.merge(Serialized::default(&key, value.as_str()));
         origin.insert(key, name.clone());
@@ -90,7 +98,7 @@ pub(super) fn layers(sources: &Sources) -> Result<Layers, Vec<ConfigProblem>> {
             "compare it with docs/configuration.md",
         )]
     })?;
-    Ok(Layers { merged, origin })
+    Ok((Layers { merged, origin }, problems))
 }
 
 /// Returns the user's own file as it is named to people, and what it says; `None` where there is none.

@@ -133,10 +133,10 @@ impl Sources {
 /// # Errors
 /// Every problem, each in one line that names the key and the remedy.
 pub fn load(sources: &Sources) -> Result<Config, Vec<ConfigProblem>> {
-    let layers = layers(sources)?;
+    let (layers, problems) = layers(sources)?;
     let mut reader = Reader {
         layers,
-        problems: Vec::new(),
+        problems,
         warnings: Vec::new(),
     };
     reader.unknown_keys();
@@ -180,6 +180,15 @@ impl Reader {
                 self.problems.push(ConfigProblem::new(what, remedy));
                 continue;
             }
+            if KEYS
+                .iter()
+                .any(|known| known.starts_with(&format!("{key}.")))
+            {
+                let remedy = format!("write [{key}], and its keys below that");
+                let what = format!("{from}: `{key}` is not a table");
+                self.problems.push(ConfigProblem::new(what, remedy));
+                continue;
+            }
             let remedy = known_mistake(&key).map(str::to_owned);
             self.problems.push(ConfigProblem::new(
                 format!("{from}: unknown key `{key}`"),
@@ -195,9 +204,10 @@ impl Reader {
         instead: T,
         read: impl FnOnce(&Value) -> Result<T, E>,
     ) -> T {
-        let value = find(&self.layers.merged, key)
-            .cloned()
-            .unwrap_or_else(|| Value::from(""));
+        // Only what is no table and stands in the place of one hides a built-in key, which is noted as such.
+        let Some(value) = find(&self.layers.merged, key).cloned() else {
+            return instead;
+        };
         match read(&value) {
             Ok(value) => value,
             Err(invalid) => {
@@ -223,6 +233,14 @@ impl Reader {
         let schedule = self.read("schedule", hourly, |v| {
             values::text(v).map_err(Invalid::from)?.parse::<Schedule>()
         });
+        self.warnings.extend(schedule.warning("`schedule`"));
+        if schedule.is_of_seconds() {
+            self.warnings.push(ConfigWarning::EverySecond);
+        }
+        let flag = sources.var("FLAG_POSTMARK_DELIVERY_MONITOR");
+        if flag.is_some_and(|flag| values::truth(&Value::from(flag)).is_err()) {
+            self.warnings.push(ConfigWarning::UnknownFlag);
+        }
         let postmark = PostmarkSettings {
             base_url: self.read("postmark.base_url", String::new(), values::base_url),
             requests_per_poll: self.read("postmark.requests_per_poll", 60, |v| {
@@ -302,6 +320,9 @@ impl Reader {
     fn slack(&mut self, sources: &Sources) -> SlackSettings {
         let secret = |name| sources.var(name).and_then(Secret::new);
         let channel = sources.var("SLACK_OPERATOR_DM_CHANNEL");
+        if channel.is_some() && secret("SLACK_BOT_TOKEN").is_none() {
+            self.warnings.push(ConfigWarning::ChannelWithoutBot);
+        }
         let sink = match (
             secret("SLACK_BOT_TOKEN"),
             channel,

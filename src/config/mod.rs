@@ -345,6 +345,20 @@ impl Config {
         })
     }
 
+    /// Returns a line for each secret of a sink or of the canary that is missing now, with what follows.
+    pub fn missing_secrets(&self) -> Vec<String> {
+        let sinks = self.sinks.iter().filter_map(|sink| {
+            let why = sink.credential.read().err()?;
+            let name = &sink.name;
+            Some(format!("sink `{name}`: {why}; until then it gets nothing"))
+        });
+        let canary = self.canary.iter().filter_map(|canary| {
+            let why = canary.token.read().err()?;
+            Some(format!("canary: {why}; until then none is sent"))
+        });
+        sinks.chain(canary).collect()
+    }
+
     /// Which rules are on, and with what settings, on the server of that name; those of all where the configuration does not name it.
     pub fn rules_by_name(&self, server: &ServerName) -> &Rules {
         let named = self.servers.iter().find(|s| s.name == *server);

@@ -95,6 +95,14 @@ pub enum ConfigWarning {
     UnusedWakeChannel,
     /// The server of this name has this key, and no bot that could post there.
     UnusedChannel { server: String, key: &'static str },
+    /// The schedule of `key` has no seconds, and is read as `expression`.
+    FiveFields { key: String, expression: String },
+    /// `schedule` polls more often than once a minute.
+    EverySecond,
+    /// A channel for a bot is set, and no bot.
+    ChannelWithoutBot,
+    /// The variable that switches monitoring off is neither true nor false.
+    UnknownFlag,
     /// The mail of the sink of this name goes through Postmark, which is what is watched.
     SinkThroughPostmark(String),
     /// The sink of this name chooses a server that there is not.
@@ -132,6 +140,20 @@ impl ConfigWarning {
                 "`{key}` of [[server]] `{}` is not used: only a bot can post to another channel, and SLACK_BOT_TOKEN is not set",
                 one_line(server)
             ),
+            Self::FiveFields { key, expression } => format!(
+                "{key} has five fields, so the seconds are taken for 0: it is read as \"{expression}\""
+            ),
+            Self::EverySecond => {
+                "`schedule` polls more than once a minute: its first field is the second".to_owned()
+            }
+            Self::ChannelWithoutBot => {
+                "SLACK_OPERATOR_DM_CHANNEL is not used: only a bot can post to it, and SLACK_BOT_TOKEN is not set"
+                    .to_owned()
+            }
+            Self::UnknownFlag => {
+                "FLAG_POSTMARK_DELIVERY_MONITOR is neither true nor false, so monitoring is on"
+                    .to_owned()
+            }
             Self::SinkThroughPostmark(name) => format!(
                 "sink `{name}` sends its mail through Postmark: when Postmark sends nothing, nobody gets this mail either"
             ),
@@ -178,6 +200,10 @@ impl ConfigWarning {
             Self::UnusedChannel { .. } => {
                 "set SLACK_BOT_TOKEN and SLACK_OPERATOR_DM_CHANNEL, or remove it"
             }
+            Self::EverySecond => "write 0 there, such as \"0 */5 * * * *\" for every five minutes",
+            Self::ChannelWithoutBot => "set SLACK_BOT_TOKEN, or unset it",
+            Self::UnknownFlag => "set it to 0 to switch monitoring off, or unset it",
+            Self::FiveFields { .. } => "write it so, with the seconds first",
             Self::SinkThroughPostmark(_) => "give it the `url` of another mail server",
             Self::UnknownServerOfSink { .. } => "correct the name, or remove it",
             Self::EphemeralDisk => {
@@ -270,12 +296,12 @@ mod tests {
             ),
             (
                 "schedule = \"every hour\"",
-                "monitor.toml: `schedule` is not a cron expression with seconds; use one such as \"0 0 * * * *\" (every full hour, UTC)",
+                "monitor.toml: `schedule` is not a cron expression with seconds; write six fields (second, minute, hour, day, month, weekday), such as \"0 0 * * * *\" (every full hour, UTC)",
             ),
             (
                 "schedule = \"0 0 0 31 2 *\"",
-                "monitor.toml: `schedule` names a date that does not come every year; use one such as \"0 0 * * * *\" (every full hour, \
-                 UTC)",
+                "monitor.toml: `schedule` names a date that does not come every year; write six fields (second, minute, hour, day, month, weekday), such as \
+                 \"0 0 * * * *\" (every full hour, UTC)",
             ),
             (
                 "time_zone = \"Mars\"",

@@ -59,6 +59,11 @@ impl Reader {
     pub(super) fn quiet_hours(&mut self, zone: Zone) -> Vec<QuietHours> {
         let from = self.layers.origin("quiet").to_owned();
         let read = self.tables("quiet", |table| read_quiet(table, zone));
+        let noted = read.iter().filter_map(|(place, hours)| {
+            let place = place.rsplit(": ").next().unwrap_or(place);
+            hours.starts.warning(&format!("`schedule` of {place}"))
+        });
+        self.warnings.extend(noted);
         let hours: Vec<QuietHours> = read.into_iter().map(|(_, hours)| hours).collect();
         if never_end(&hours) {
             let what = format!("{from}: [[quiet]] leaves no time in which a warning would be sent");

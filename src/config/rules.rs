@@ -132,9 +132,15 @@ fn override_rule(rules: &mut Rules, rule: Rule, keys: &Dict, problems: &mut Vec<
 
 /// Returns the remedy for a rule that does not exist.
 pub(super) fn unknown_rule_remedy(name: &str) -> String {
-    match nearest(name, &Rule::ALL.map(Rule::name)) {
+    let rules = Rule::ALL.map(Rule::name);
+    let part = || {
+        rules
+            .into_iter()
+            .find(|rule| name.len() >= 4 && rule.contains(name))
+    };
+    match nearest(name, &rules).or_else(part) {
         Some(rule) => format!("did you mean `{rule}`?"),
-        None => "remove it; docs/configuration.md lists every rule".to_owned(),
+        None => format!("remove it; the rules are {}", rules.join(", ")),
     }
 }
 

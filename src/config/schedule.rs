@@ -6,8 +6,8 @@ use std::time::Duration;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
-use crate::config::problem::Invalid;
-use crate::model::{DAY, Span, Timestamp, Zone};
+use crate::config::problem::{ConfigWarning, Invalid};
+use crate::model::{DAY, MINUTE, Span, Timestamp, Zone};
 
 /// The maximum number of instants returned at once.
 const MAX_INSTANTS: usize = 20_000;
@@ -16,6 +16,8 @@ const MAX_INSTANTS: usize = 20_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     expression: String,
+    /// Whether it was written without seconds.
+    has_five_fields: bool,
     cron: Cron,
 }
 
@@ -24,18 +26,27 @@ impl FromStr for Schedule {
 
     /// Six fields; five are read as beginning at the full minute. An expression that never comes is refused.
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let fields = text.split_whitespace().count();
-        let expression = if fields == 5 {
-            format!("0 {text}")
-        } else {
-            text.to_owned()
+        let has_five_fields = text.split_whitespace().count() == 5;
+        let expression = match has_five_fields {
+            true => format!("0 {text}"),
+            false => text.to_owned(),
         };
-        let example = "use one such as \"0 0 * * * *\" (every full hour, UTC)";
+        let example = "write six fields (second, minute, hour, day, month, weekday), such as \"0 0 * * * *\" (every full hour, UTC)";
+        if !matches!(text.split_whitespace().count(), 1 | 5 | 6) {
+            return Err(Invalid::new(
+                "is not a cron expression with seconds",
+                example,
+            ));
+        }
         let parser = CronParser::builder().seconds(Seconds::Required).build();
         let parsed = parser.parse(&expression);
         let cron =
             parsed.map_err(|_| Invalid::new("is not a cron expression with seconds", example))?;
-        let schedule = Self { expression, cron };
+        let schedule = Self {
+            expression,
+            has_five_fields,
+            cron,
+        };
         let start = Timestamp::from_secs(1_767_225_600);
         let next = schedule.next(start);
         if next.is_none_or(|next| next.since(start) > 366 * DAY) {
@@ -50,6 +61,24 @@ impl Schedule {
     /// The expression, in six fields.
     pub fn expression(&self) -> &str {
         &self.expression
+    }
+
+    /// Returns how it is read, where it was written without seconds as the value of `key`.
+    pub(super) fn warning(&self, key: &str) -> Option<ConfigWarning> {
+        self.has_five_fields.then(|| ConfigWarning::FiveFields {
+            key: key.to_owned(),
+            expression: self.expression.clone(),
+        })
+    }
+
+    /// Whether two of its instants are less than a minute apart.
+    pub(super) fn is_of_seconds(&self) -> bool {
+        let start = Timestamp::from_secs(1_767_225_600);
+        let first = self.next(start);
+        let second = first.and_then(|first| self.next(first));
+        first
+            .zip(second)
+            .is_some_and(|(first, second)| second.since(first) < MINUTE)
     }
 
     /// The first instant after `after`.

@@ -13,7 +13,7 @@ use crate::model::{Rules, ServerName};
 /// Every effective value and its origin, a line each; secrets as `***`.
 pub fn show(config: &Config, sources: &Sources) -> String {
     let mut text = String::new();
-    let Ok(layers) = layers(sources) else {
+    let Ok((layers, _)) = layers(sources) else {
         return text;
     };
     for key in KEYS.iter() {

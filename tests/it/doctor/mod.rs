@@ -267,7 +267,7 @@ fn a_configuration_that_is_not_understood_is_reported_line_by_line() {
     let world = World::new(Process::New, broken);
     let said = doctor(&world, &[]);
     assert_eq!(said.code, 1);
-    said.says("✗ Configuration: monitor.toml: `schedule` names a date that does not come every year; use one such as \"0 0 * * * *\" (every full hour, UTC)");
+    said.says("✗ Configuration: monitor.toml: `schedule` names a date that does not come every year; write six fields (second, minute, hour, day, month, weekday), such as \"0 0 * * * *\" (every full hour, UTC)");
     said.says("✗ Configuration: monitor.toml: `time_zone` is not valid; it must be a time zone, such as \"UTC\" or \"Europe/Berlin\"");
     let found = world.run(&["doctor", "--json"]).report;
     let checks = found["checks"].as_array().expect("checks");
