@@ -102,7 +102,7 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
         let mutes = mutes.map_err(cycle_error)?;
         return print(&mutes_text(
             &mutes,
-            args.present.json,
+            &args.present,
             zone,
             "",
             "nothing is muted",
@@ -123,7 +123,7 @@ pub(super) async fn mute(config: Config, args: MuteArgs) -> CommandResult {
         true => "incidents are still recorded; `hushwatch unmute` cancels the plan",
         false => "incidents are still recorded; `hushwatch unmute` ends the mute",
     };
-    let text = mutes_text(&[mute], args.present.json, zone, "muted: ", "");
+    let text = mutes_text(&[mute], &args.present, zone, "muted: ", "");
     print(&match args.present.json {
         true => text,
         false => format!("{text}{follows}\n"),
@@ -143,7 +143,7 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
         return Err((INCOMPLETE, why.to_owned()));
     }
     let (json, before) = (args.present.json, "no longer muted: ");
-    let text = mutes_text(&ended, json, zone, before, "nothing was muted");
+    let text = mutes_text(&ended, &args.present, zone, before, "nothing was muted");
     let follows = match ended.iter().any(|mute| mute.from <= now) && !json {
         true => "what was held back and is still open is reported in the next cycle\n",
         false => "",
@@ -151,8 +151,15 @@ pub(super) async fn unmute(config: Config, args: UnmuteArgs) -> CommandResult {
     print(&format!("{text}{follows}"))
 }
 
-fn mutes_text(mutes: &[Mute], json: bool, zone: Zone, before: &str, nothing: &str) -> String {
-    if json {
+fn mutes_text(
+    mutes: &[Mute],
+    present: &PresentArgs,
+    zone: Zone,
+    before: &str,
+    nothing: &str,
+) -> String {
+    let now = present.now.unwrap_or_else(clock::now);
+    if present.json {
         return mutes_line(mutes);
     }
     if mutes.is_empty() {
@@ -160,6 +167,6 @@ fn mutes_text(mutes: &[Mute], json: bool, zone: Zone, before: &str, nothing: &st
     }
     let lines = mutes
         .iter()
-        .map(|mute| format!("{before}{}\n", mute_line(mute, zone)));
+        .map(|mute| format!("{before}{}\n", mute_line(mute, now, zone)));
     lines.collect()
 }

@@ -135,21 +135,24 @@ impl StreamStats {
         }
     }
 
-    /// The share of them that bounced in it.
-    pub(crate) fn bounce_rate(&self) -> f64 {
+    /// How many of them bounced in it, and of how many.
+    fn bounce_counts(&self) -> (u64, u64) {
         let bounced = self
             .recipients
             .map_or(self.bounced, |_| self.recipients_bounced);
-        bounced as f64 / self.bounce_denominator().max(bounced).max(1) as f64
+        (bounced, self.bounce_denominator().max(bounced))
+    }
+
+    /// The share of them that bounced in it.
+    pub(crate) fn bounce_rate(&self) -> f64 {
+        let (bounced, of) = self.bounce_counts();
+        bounced as f64 / of.max(1) as f64
     }
 
     /// Whether a stream that is as far below `threshold` as a healthy one would hardly ever have so many; one bounce is no rate.
     fn bounces_are_no_chance(&self, threshold: f64) -> bool {
-        let bounced = self
-            .recipients
-            .map_or(self.bounced, |_| self.recipients_bounced);
-        let of = self.bounce_denominator();
-        let (low, _) = clopper_pearson(bounced, of.max(bounced), BOUNCE_CONFIDENCE);
+        let (bounced, of) = self.bounce_counts();
+        let (low, _) = clopper_pearson(bounced, of, BOUNCE_CONFIDENCE);
         bounced >= MIN_BOUNCES && low > threshold * HEALTHY_SHARE
     }
 
@@ -303,6 +306,9 @@ pub(crate) fn digest_entry(
     let is_exceeded = bounce_rate > rate.threshold
         && stats.bounce_denominator() >= rate.min_denominator
         && stats.bounces_are_no_chance(rate.threshold);
+    let is_chance = bounce_rate > rate.threshold && rules.is_enabled(Rule::BounceRate);
+    let chance_day = (is_chance && !is_exceeded).then(|| stats.bounce_counts());
+    let chance_day = chance_day.filter(|(bounced, _)| *bounced >= MIN_BOUNCES);
     let complaint_rate = stats.complaint_rate();
     let is_complained_of =
         stats.recipients_complained >= MIN_COMPLAINTS && complaint_rate > rules.spam_rate.threshold;
@@ -329,6 +335,7 @@ pub(crate) fn digest_entry(
         failed: stats.failed,
         undelivered: undelivered(&history.sampled, period),
         bounce_rate,
+        chance_day,
         exceeded_threshold: is_exceeded.then_some(rate.threshold),
         complaint_rate,
         exceeded_complaints: is_complained_of.then_some(rules.spam_rate.threshold),

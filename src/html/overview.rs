@@ -112,14 +112,14 @@ fn without_incident(view: &OverviewView, worst: Option<Health>) -> (Health, Stri
             (Health::Look, format!("no incident is open, but {doubt}"))
         }
         Some(doubt) if !day.needs_a_look.is_empty() => {
-            (Health::Unseen, format!("nothing found, but {doubt}"))
+            (Health::Unseen, format!("no problem found, but {doubt}"))
         }
         _ if view.unseen > 0 => {
             let unseen = plural(view.unseen as u64, "server");
-            let text = format!("nothing found, but {unseen} could not be read");
+            let text = format!("no problem found, but {unseen} could not be read");
             (Health::Unseen, text)
         }
-        Some(doubt) => (Health::Unseen, format!("nothing found, but {doubt}")),
+        Some(doubt) => (Health::Unseen, format!("no problem found, but {doubt}")),
         // Not of a single incident, which is over, or a mute that is planned.
         None if view.mutes.iter().any(|mute| mutes_news(mute, view.at)) => (
             Health::Look,
@@ -180,7 +180,7 @@ fn facts(view: &OverviewView) -> Markup {
             div { dt { "Next poll" } dd { (view.next_poll_at.map_or_else(|| next_unknown.to_owned(), |at| format_time(at, zone))) } }
             div { dt { "Slack last accepted a message" } dd { (delivery.last_accepted_at.map_or_else(|| "never".to_owned(), ago)) ", " (waiting) } }
             @for mute in view.mutes.iter().take(MAX_MUTES) {
-                div { dt { "Muted" } dd { (clean(&mute_line(mute, zone))) } }
+                div { dt { "Muted" } dd { (clean(&mute_line(mute, view.at, zone))) } }
             }
             @if view.mutes.len() > MAX_MUTES {
                 div { dt { "Muted" } dd { (count((view.mutes.len() - MAX_MUTES) as u64)) " more: hushwatch mute --list" } }

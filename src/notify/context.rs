@@ -104,7 +104,7 @@ fn evidence_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<Strin
                 .former_seen_at
                 .map_or_else(String::new, |seen| format!(" until {}", time(seen)));
             vec![format!(
-                "It belonged to server {}{until}. hushwatch cannot read that server's mail now, and stores nothing of the new one.",
+                "It belonged to server {}{until}. hushwatch cannot read the mail of the former now, and stores nothing of the new one.",
                 change.former
             )]
         }
@@ -311,10 +311,9 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
         return Some(format!("about {usual} messages were missing"));
     }
     match worst(incident) {
-        Evidence::Silence(silence) if was_low(incident) => Some(format!(
-            "none for {}",
-            format_duration(silence.gap.length())
-        )),
+        Evidence::Silence(silence) if was_low(incident) => {
+            Some(format!("none for {}", format_length(silence.gap)))
+        }
         Evidence::Rate(rate) if rate.rate() > rate.threshold => Some(format!(
             "at its worst {} ({})",
             rate_counts(incident.rule, rate),

@@ -70,6 +70,10 @@ pub(super) fn delivery_drop_context(
     style: Style,
 ) -> String {
     let types = list_types(&drop.reasons);
+    let types = match types.strip_prefix(": ") {
+        Some(types) => format!(" ({types})"),
+        None => types,
+    };
     let bounced = (drop.bounced > 0).then(|| format!("{} bounced{types}", count(drop.bounced)));
     let silent = drop.lost().saturating_sub(drop.bounced);
     let silent = (silent > 0).then(|| format!("{} with no outcome yet", count(silent)));

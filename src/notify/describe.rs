@@ -3,7 +3,7 @@
 use crate::model::{
     BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
     DomainBlocksEvidence, Evidence, HOUR, Incident, IncidentState, MissingBurst, MissingStreams,
-    NewLevel, Rule, SameServer, ServerChange, StreamId, Subject, Suppressed, Timestamp,
+    NewLevel, Rule, SameServer, ServerChange, Span, StreamId, Subject, Suppressed, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_headline;
@@ -14,9 +14,7 @@ use crate::notify::rate::{describe_rate, has_none_since, past_window};
 use crate::notify::together::describe_silent;
 use crate::notify::unjudged::{describe_unjudged, is_quiet_week, is_unjudged};
 use crate::text::elide::{elide, elide_and};
-use crate::text::format::{
-    approx, approx_percent, count, format_duration, format_length, plural, short_time,
-};
+use crate::text::format::{approx, approx_percent, count, format_length, plural, short_time};
 use crate::text::sanitize::{clean, mask, truncate};
 
 /// The maximum number of characters of a suppression's reason that are shown.
@@ -42,8 +40,8 @@ const MAX_ADDRESSES: usize = 3;
 pub fn describe_same_server(same: &SameServer) -> String {
     let names = same.names.iter().map(|name| name.0.clone());
     format!(
-        "{} are the same Postmark server (number {}), so its mail is read and reported once for each name, and another server may not \
-         be watched at all; keep one of these [[server]], or correct the token of the others",
+        "{} are the same Postmark server (number {}): its mail counts once, but it is polled and alerted on under each name, and another \
+         server may not be watched at all; keep one of these [[server]], or correct the token of the others",
         elide_and(names, MAX_SAME_SERVERS),
         same.number
     )
@@ -99,7 +97,7 @@ pub fn describe_open_at(incident: &Incident, at: Timestamp, style: Style) -> Str
             format!("mail is sent again after {stopped} without any, still below normal")
         }
         (_, Evidence::Drop(drop)) if drop.window.until < incident.judged_at => {
-            format!("{problem}; not yet back to normal")
+            format!("{problem}; still low")
         }
         _ => problem,
     }
@@ -122,7 +120,7 @@ pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
     match &incident.evidence {
         Evidence::Rate(rate) => describe_rate(incident, rate, at, style),
         Evidence::Silence(silence) => {
-            let stopped = format_duration(silence.gap.length());
+            let stopped = format_length(silence.gap);
             match silence.streams.len() {
                 0 => format!("no mail sent for {stopped}"),
                 streams => format!("no mail sent for {stopped} on any of {streams} streams"),
@@ -183,7 +181,7 @@ fn describe_burst(
         "about {} messages due {} were not sent ({} late)",
         approx(burst.usual as f64),
         short_time(burst.due_at, at, style.zone),
-        format_duration(missing_until.min(at).since(burst.due_at))
+        format_length(Span::new(burst.due_at, missing_until.min(at)))
     )
 }
 

@@ -40,8 +40,8 @@ pub(super) fn smtp_errors_context(
 ) -> Vec<String> {
     let day = short_range(errors.day, at, style.zone);
     let usual = match errors.usual_high {
-        0 => "none".to_owned(),
-        high => format!("at most {} a day", count(high)),
+        0 => "it refuses none".to_owned(),
+        high => format!("it refuses at most {} a day", count(high)),
     };
     let sent = plural(errors.sent, "recipient");
     vec![

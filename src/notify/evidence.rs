@@ -1,7 +1,7 @@
 //! The statistics behind an incident, for `explain`: scores, thresholds and intervals under their usual names.
 
 use crate::model::{
-    BlockingDomain, CanaryOutcome, DAY, DeliveryDropEvidence, DeliveryEvidence, DnsDriftEvidence,
+    BlockingDomain, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DnsDriftEvidence,
     DnsFault, DomainBlocksEvidence, DropEvidence, Evidence, Incident, MissingBurst, NewLevel,
     RateEvidence, RateUnit, Rule, SilenceEvidence, SmtpErrorEvidence, StreamKey,
 };
@@ -9,7 +9,7 @@ use crate::notify::alert::Style;
 use crate::notify::context::split_remedy;
 use crate::notify::describe::{list_types, other_server};
 use crate::notify::link::message_line;
-use crate::notify::rate::{list_classes, rate_denominator};
+use crate::notify::rate::{list_classes, rate_denominator, whole_days};
 use crate::text::format::{
     approx, count, format_duration, format_length, format_range, format_time, format_time_or_never,
     percent, plural,
@@ -216,7 +216,7 @@ fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
         true => vec![score],
         false => vec![
             format!(
-                "{} in {} ({}); expected {} ({} of it was sent)",
+                "{} in {} ({}); expected {} ({} of them sent)",
                 plural(drop.sent, "message"),
                 format_length(drop.window),
                 format_range(drop.window, style.zone),
@@ -337,7 +337,7 @@ fn rate_lines(rule: Rule, rate: &RateEvidence, style: Style) -> Vec<String> {
     if let Some(lasting) = rate.lasting {
         lines.push(format!(
             "Added up over {}: evidence {:.1} (limit {:.1}) against a usual rate of at most {}",
-            plural(rate.window.as_secs().div_ceil(DAY.as_secs()), "day"),
+            whole_days(rate.window),
             lasting.evidence,
             lasting.limit,
             percent(lasting.usual_at_most),

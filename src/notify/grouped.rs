@@ -12,7 +12,9 @@ use crate::notify::phrase::{group_phrase, group_recovery_phrase, recovery_phrase
 use crate::notify::runbook::{advice, is_token};
 use crate::notify::unjudged::{is_quiet_week, is_unjudged};
 use crate::notify::{Level, MAX_LINE, Message, headline_with_end};
-use crate::text::format::{format_duration, format_time, plural, short_range, short_time};
+use crate::text::format::{
+    format_duration, format_time, length_in_minutes, plural, short_range, short_time,
+};
 
 /// The maximum number of lines with names in one message.
 const MAX_NAMED_LINES: usize = 12;
@@ -118,7 +120,7 @@ pub(crate) fn headline_phrase(first: &Transition, steps: &[&Transition]) -> Stri
     let gaps = steps
         .iter()
         .filter_map(|step| match &step.incident.evidence {
-            Evidence::Silence(silence) => Some(silence.gap.length()),
+            Evidence::Silence(silence) => Some(length_in_minutes(silence.gap)),
             _ => None,
         });
     match gaps.min() {

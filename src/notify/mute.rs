@@ -1,7 +1,7 @@
 //! How a mute is described.
 
-use crate::model::{Mute, Zone};
-use crate::text::format::format_time;
+use crate::model::{Mute, Timestamp, Zone};
+use crate::text::format::time_of_year;
 use crate::text::sanitize::{clean, truncate};
 
 /// The maximum number of characters of a reason that are shown.
@@ -24,18 +24,43 @@ pub fn mute_scope(mute: &Mute) -> String {
     }
 }
 
-/// Returns a line: what is muted, from when if it was planned, until when, by whom and why.
-pub fn mute_line(mute: &Mute, zone: Zone) -> String {
+/// Returns a line as it is read at `at`: what is muted, from when if it was planned, until when, by whom and why.
+pub fn mute_line(mute: &Mute, at: Timestamp, zone: Zone) -> String {
     let from = match mute.planned {
-        true => format!(" from {}", format_time(mute.from, zone)),
+        true => format!(" from {}", time_of_year(mute.from, at, zone)),
         false => String::new(),
     };
     format!(
         "{}{from} until {} {}, by {}: {}",
         mute_scope(mute),
-        format_time(mute.until, zone),
+        time_of_year(mute.until, at, zone),
         zone.name(),
         truncate(&clean(&mute.by), MAX_AUTHOR_CHARS),
         truncate(&clean(&mute.reason), MAX_REASON_CHARS)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_another_year_bears_its_year() {
+        let at = |text| Timestamp::parse(text).expect("valid");
+        let mute = Mute {
+            id: 1,
+            server: None,
+            rule: None,
+            incident: None,
+            from: at("2026-12-28T00:00:00Z"),
+            until: at("2027-01-04T00:00:00Z"),
+            reason: "moving".to_owned(),
+            by: "ops".to_owned(),
+            planned: true,
+        };
+        assert_eq!(
+            mute_line(&mute, at("2026-11-30T10:00:00Z"), Zone::UTC),
+            "everything from Mon 28 Dec 00:00 until Mon 4 Jan 2027 00:00 UTC, by ops: moving"
+        );
+    }
 }

@@ -54,10 +54,16 @@ pub(super) fn past_window(rate: &RateEvidence, at: Timestamp, style: Style) -> O
 /// Returns the length of the window of a rate, after `the last`.
 pub(super) fn rate_window(rate: &RateEvidence) -> String {
     match rate.window.as_secs() {
-        seconds if rate.lasting.is_some() => plural(seconds.div_ceil(DAY.as_secs()), "day"),
+        _ if rate.lasting.is_some() => whole_days(rate.window),
         3600 => "hour".to_owned(),
         _ => format_duration(rate.window),
     }
+}
+
+/// Returns a time of days, to the nearest: `5 days` of five and a part of the sixth.
+pub(super) fn whole_days(length: Duration) -> String {
+    let days = (length + DAY / 2).as_secs() / DAY.as_secs();
+    plural(days.max(1), "day")
 }
 
 /// Whether it is known that none bounced, or complained, for hours after the window of a rate, though enough was sent to say so.
@@ -172,5 +178,20 @@ const fn class_phrase(class: BounceClass) -> &'static str {
         BounceClass::Api => "refused or failed to render",
         BounceClass::Ignored => "auto-replies",
         BounceClass::Other => "of an unknown type",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::HOUR;
+
+    #[test]
+    fn days_are_told_to_the_nearest() {
+        let of = |hours: u32| whole_days(HOUR * hours);
+        assert_eq!(
+            [of(25), of(5 * 24 + 9), of(5 * 24 + 13)],
+            ["1 day", "5 days", "6 days"]
+        );
     }
 }

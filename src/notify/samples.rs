@@ -444,7 +444,7 @@ pub(crate) fn mutes() -> Vec<Mute> {
 
 /// The lines by which mutes are listed.
 pub(crate) fn mute_lines() -> Vec<String> {
-    let line = |mute: &Mute| mute_line(mute, STYLE.zone);
+    let line = |mute: &Mute| mute_line(mute, mute.until, STYLE.zone);
     mutes().iter().map(line).collect()
 }
 

@@ -221,7 +221,9 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
         ));
     }
     let mutes = report.mutes.iter();
-    lines.extend(mutes.map(|mute| format!("Muted: {}", mute_line(mute, style.zone))));
+    lines.extend(
+        mutes.map(|mute| format!("Muted: {}", mute_line(mute, incident.judged_at, style.zone))),
+    );
     lines
 }
 
@@ -250,15 +252,14 @@ fn data_lines(report: &IncidentReport, style: Style) -> Vec<String> {
         .map(|(kind, coverage)| coverage_line(*kind, coverage, report.window, style))
         .collect();
     let poll = |poll: &Poll| {
-        let result = match &poll.reason {
-            None => "complete".to_owned(),
-            Some(why) => format!("not complete: {}", shown(why)),
-        };
-        let requests = plural(poll.requests, "request");
-        format!(
-            "poll {}: {result}, {requests}",
-            format_time(poll.at, style.zone)
-        )
+        let (at, requests) = (
+            format_time(poll.at, style.zone),
+            plural(poll.requests, "request"),
+        );
+        match &poll.reason {
+            None => format!("poll {at}: complete, {requests}"),
+            Some(why) => format!("poll {at}: not complete, {requests}: {}", shown(why)),
+        }
     };
     let polls: Vec<String> = report.polls.iter().map(poll).collect();
     lines.extend(elide_middle(polls, MAX_LINES, "polls"));

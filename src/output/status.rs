@@ -210,7 +210,7 @@ impl StatusReport {
         lines.extend(self.open.iter().map(|i| incident_line(i, self.now, style)));
         let closed = self.closed.iter();
         lines.extend(closed.filter_map(|i| closed_line(i, self.now, style)));
-        let mutes = self.mutes.iter().map(|mute| mute_line(mute, zone));
+        let mutes = self.mutes.iter().map(|mute| mute_line(mute, self.now, zone));
         lines.extend(mutes.map(|mute| format!("Muted: {mute}")));
         lines.extend(self.quiet_until.map(|until| {
             let until = format_time(until, zone);

@@ -93,7 +93,7 @@ fn a_stop_within_an_outage_of_the_api_is_reported_with_its_length_of_now() {
     assert_eq!(
         world.alerts(),
         [
-            "🔴 WAKE shop/outbound: no mail sent for 7 h 10 min",
+            "🔴 WAKE shop/outbound: no mail sent for 7 h 11 min",
             "✅ RESOLVED shop: hushwatch can read its mail again"
         ]
     );

@@ -169,7 +169,7 @@ fn silence_of_a_large_sender_is_reported_with_its_last_send() {
     assert!(last.contains("2026-03-03T10:19:5"), "{last}");
     assert_eq!(
         world.posted(),
-        ["🔴 WAKE shop/outbound: no mail sent for 40 min"]
+        ["🔴 WAKE shop/outbound: no mail sent for 41 min"]
     );
 }
 
@@ -253,7 +253,7 @@ fn retries_are_of_the_requests_of_a_poll() {
     assert!(asked.len() <= 20, "{}", asked.len());
     assert_eq!(
         world.posted(),
-        ["📋 Daily digest, Tue 3 Mar: nothing found, but not everything could be read",]
+        ["📋 Daily digest, Tue 3 Mar: no problem found, but not everything could be read",]
     );
 }
 
@@ -339,7 +339,7 @@ fn watched_tags_of_counted_mail_are_counted_and_those_that_are_not_are_unknown()
         let wanted = ("send_silence opened".to_owned(), "receipt".to_owned());
         let wanted = said.then_some(wanted);
         assert_eq!(opened, wanted.into_iter().collect::<Vec<_>>());
-        let alert = "🔴 WAKE shop/outbound tag \"receipt\": no mail sent for 45 min";
+        let alert = "🔴 WAKE shop/outbound tag \"receipt\": no mail sent for 46 min";
         let wanted = said.then_some(alert);
         assert_eq!(world.alerts(), wanted.into_iter().collect::<Vec<_>>());
     }

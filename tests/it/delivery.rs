@@ -102,7 +102,7 @@ fn where_it_cannot_be_looked_up_it_is_sent_again_under_its_incident_and_the_reme
         assert_eq!(sent[0].plain, sent[1].plain);
         assert_eq!(
             sent[0].plain,
-            "🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail\nSince 10:00 (1 poll): failed to list the message streams: Postmark refused the server token (\"Request does not contain a valid Server token.\").\nMail may be fine if the app sends with another token; the missed hours are read once this one works.\n→ Put a valid token of this server into POSTMARK_SERVER_TOKEN and restart hushwatch: hushwatch doctor\nhushwatch explain jbvczyrw · Tue 3 Mar 10:00 UTC"
+            "🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail\nSince 10:00 (1 poll): failed to list the message streams: Postmark refused the server token (\"Request does not contain a valid Server token.\").\nMail may be fine if the app sends with another token; the missed hours are read once this one works.\n→ Put a valid token of this server into POSTMARK_SERVER_TOKEN and restart hushwatch, then check it: hushwatch doctor\nhushwatch explain jbvczyrw · Tue 3 Mar 10:00 UTC"
         );
         let why = match webhook {
             false => {

@@ -75,5 +75,5 @@ fn what_was_read_days_ago_is_not_called_fine() {
     let ended = world.run(&["report", "--html", "report.html"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let page = std::fs::read_to_string(world.folder.path().join("report.html")).expect("written");
-    assert_element(&page, " nothing found, but 1 server could not be read");
+    assert_element(&page, " no problem found, but 1 server could not be read");
 }

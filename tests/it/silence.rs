@@ -31,8 +31,8 @@ fn a_stop_on_a_tuesday_morning_is_reported_within_four_hours_and_a_weekend_is_no
         assert_eq!(
             alerts,
             [
-                "🟠 WARN shop/outbound: no mail sent for 1 h 2 min",
-                "🔴 WAKE worse shop/outbound: no mail sent for 2 h 2 min"
+                "🟠 WARN shop/outbound: no mail sent for 1 h 3 min",
+                "🔴 WAKE worse shop/outbound: no mail sent for 2 h 3 min"
             ]
         );
     }

@@ -335,13 +335,13 @@ fn what_was_missed_has_one_text_and_its_figures() {
         assert_eq!(step["at"], format!("2026-03-10T{hour}:00:00Z"));
         assert_eq!(step["severity"], "wake", "{step}");
         let text = step["text"].as_str().expect("a text");
-        assert!(text.contains("no mail sent for 7 h 2 min"), "{text}");
+        assert!(text.contains("no mail sent for 7 h 3 min"), "{text}");
     }
     let id = sent[0]["incident"].as_str().expect("an id");
     let explained = world.run(&["explain", id, "--json"]).report;
     let kept = [
-        ("warn", "🟠 WARN", "1 h 2 min"),
-        ("wake", "🔴 WAKE", "2 h 2 min"),
+        ("warn", "🟠 WARN", "1 h 3 min"),
+        ("wake", "🔴 WAKE", "2 h 3 min"),
     ];
     for (place, (severity, word, stopped)) in kept.into_iter().enumerate() {
         let step = &explained["transitions"][place];
@@ -350,7 +350,7 @@ fn what_was_missed_has_one_text_and_its_figures() {
         assert!(text.starts_with(word) && text.contains(stopped), "{text}");
     }
     let alerts = world.alerts();
-    let told = "🔴 WAKE shop/outbound: no mail sent for 7 h 2 min";
+    let told = "🔴 WAKE shop/outbound: no mail sent for 7 h 3 min";
     assert_eq!(alerts, [told], "Slack too");
 }
 

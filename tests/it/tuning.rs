@@ -32,7 +32,7 @@ fn a_rule_that_is_switched_off_on_a_stream_ends_there_without_a_message() {
     world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
     assert_eq!(
         world.alerts(),
-        ["🔴 WAKE shop/broadcast: no mail sent for 1 h 2 min"]
+        ["🔴 WAKE shop/broadcast: no mail sent for 1 h 3 min"]
     );
     add(
         &world,
@@ -71,7 +71,7 @@ fn a_stream_without_silence_leaves_its_part_of_the_budget_to_the_others() {
         let cycle = world.hours("2026-03-03T06:00:00Z", "2026-03-03T10:00:00Z");
         assert_eq!(
             world.alerts(),
-            ["🔴 WAKE shop/broadcast: no mail sent for 1 h 2 min"],
+            ["🔴 WAKE shop/broadcast: no mail sent for 1 h 3 min"],
             "{}",
             cycle.stderr
         );

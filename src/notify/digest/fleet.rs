@@ -68,7 +68,7 @@ fn quiet_line(mut servers: Vec<&ServerDay>) -> Option<String> {
     let (all, bounces, complaints) = (sum(sent), sum(bounced), sum(complained));
     let each = servers
         .iter()
-        .map(|s| format!("{} {}", s.name, count(sent(s))));
+        .map(|s| format!("{} ({})", s.name, count(sent(s))));
     Some(format!(
         "{} as usual: {} sent · {} ({}) · {}: {}",
         plural(servers.len() as u64, "server"),

@@ -315,7 +315,7 @@ fn ended_line(end: &Transition, data: &Day, now: Timestamp, style: Style) -> Str
     let unseen = if incident.notified {
         ""
     } else {
-        " (not reported before)"
+        ", not reported before"
     };
     format!(
         "{} {}: {what}{unseen} · {}",

@@ -22,7 +22,7 @@ use crate::notify::describe::{describe_missing_streams, describe_same_server};
 use crate::notify::misnamed::describe_misnamed_stream;
 use crate::notify::mute::mute_line;
 use crate::notify::{Level, Message};
-use crate::text::elide::elide;
+use crate::text::elide::{elide, elide_and};
 use crate::text::format::{count, format_day, format_zoned_range, plural, short_time};
 use crate::text::sparkline::{UNSEEN, sparkline};
 
@@ -79,6 +79,9 @@ pub struct StreamDay {
     pub bounce_rate: f64,
     /// The threshold of the rule `bounce_rate`, where the day as a whole is above it by more than chance.
     pub exceeded_threshold: Option<f64>,
+    /// How many bounced, and of how many, where the day as a whole is above that threshold by several, though by no more than chance
+    /// explains.
+    pub chance_day: Option<(u64, u64)>,
     /// The share of the recipients that complained in those sent to or complaining.
     pub complaint_rate: f64,
     /// The threshold of the rule `spam_rate`, where several complained and the day as a whole is above it.
@@ -155,7 +158,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     let lists = same.chain(missing).chain(misnamed);
     lines.extend(lists.map(|line| format!("⚠ {line}")));
     lines.extend(ended_lines(data, now, style));
-    lines.extend(mute_lines(&data.mutes, style));
+    lines.extend(mute_lines(&data.mutes, now, style));
     if data.servers.len() <= MAX_LISTED_SERVERS {
         let several = data.servers.len() > 1;
         for server in &data.servers {
@@ -204,7 +207,7 @@ fn missed_line(missed: &[Timestamp], style: Style) -> Option<String> {
             let days = missed.len();
             format!("the {days} days from {} to {}", name(first), name(last))
         }
-        _ => missed.iter().map(name).collect::<Vec<_>>().join(", "),
+        _ => elide_and(missed.iter().map(name), MAX_NAMED_DAYS),
     };
     Some(format!("No digest was sent on {days}."))
 }
@@ -278,6 +281,13 @@ fn chance_line(data: &Day) -> Option<String> {
             let told = |rules: &[Rule]| was_told(data, server, stream, rules);
             let bounced = stream.exceeded_threshold.is_some() || told(&OF_BOUNCES);
             let complained = stream.exceeded_complaints.is_some() || told(&OF_COMPLAINTS);
+            if let Some((bounced, of)) = stream.chance_day.filter(|_| !bounced) {
+                let (bounced, of) = (count(bounced), count(of));
+                let name = &server.name;
+                found.push(format!(
+                    "{name}/{id} bounce rate of the day ({bounced} of {of})"
+                ));
+            }
             let rates = [
                 ("bounce rate", stream.chance_bounces, bounced),
                 ("complaint rate", stream.chance_complaints, complained),
@@ -287,7 +297,7 @@ fn chance_line(data: &Day) -> Option<String> {
                     continue;
                 }
                 let (bounced, of) = chance.highest;
-                let highest = format!("at most {} of {}", count(bounced), count(of));
+                let highest = format!("at worst {} of {}", count(bounced), count(of));
                 let times = plural(chance.times, "time");
                 found.push(format!("{}/{id} {name} {times} ({highest})", server.name));
             }
@@ -307,6 +317,9 @@ fn note_lines(notes: &[(String, String)]) -> Vec<String> {
     }
     let line = |(text, servers): (&str, Vec<&str>)| match servers.as_slice() {
         [""] => text.to_owned(),
+        [server] if text.starts_with("is ") || text.starts_with("was ") => {
+            format!("{server} {text}")
+        }
         [server] => format!("{server}: {text}"),
         servers => format!(
             "{} ({}): each {text}",
@@ -318,9 +331,9 @@ fn note_lines(notes: &[(String, String)]) -> Vec<String> {
 }
 
 /// Returns a line for each mute; of many, the first ones.
-fn mute_lines(mutes: &[Mute], style: Style) -> impl Iterator<Item = String> {
+fn mute_lines(mutes: &[Mute], at: Timestamp, style: Style) -> impl Iterator<Item = String> {
     let first = mutes.iter().take(MAX_NAMES);
-    let lines = first.map(move |mute| format!("🔕 Muted: {}", mute_line(mute, style.zone)));
+    let lines = first.map(move |mute| format!("🔕 Muted: {}", mute_line(mute, at, style.zone)));
     let rest = mutes.len().saturating_sub(MAX_NAMES);
     let rest = (rest > 0).then(|| format!("🔕 Muted: {rest} more: hushwatch mute --list"));
     lines.chain(rest)
@@ -343,10 +356,16 @@ fn verdict(data: &Day) -> String {
         (0, 0) if others.total() > 0 => "nothing open".to_owned(),
         (0, 0) if !needs_a_look.is_empty() => needs_a_look.clone(),
         (0, 0) if unread => {
-            return "nothing found, but not everything could be read".to_owned();
+            return "no problem found, but not everything could be read".to_owned();
         }
         (0, 0) if sent == 0 => return "all quiet, nothing was sent".to_owned(),
-        (0, 0) => return format!("all normal, {} sent", plural(sent, "message")),
+        (0, 0) => {
+            let sent = plural(sent, "message");
+            return match is_any_day_high(data) {
+                true => format!("no rule fired, {sent} sent"),
+                false => format!("all normal, {sent} sent"),
+            };
+        }
         (0, resolved) => format!("nothing open, {} resolved", problems(resolved)),
         (open, 0) => format!("{} open", problems(open)),
         (open, resolved) => format!("{} open, {resolved} resolved", problems(open)),
@@ -367,6 +386,12 @@ fn verdict(data: &Day) -> String {
     } else {
         verdict
     }
+}
+
+/// Whether the day of a stream is above the threshold of its bounces: it may be chance, and is not normal.
+fn is_any_day_high(data: &Day) -> bool {
+    let mut streams = data.servers.iter().flat_map(|server| &server.streams);
+    streams.any(|stream| stream.chance_day.is_some())
 }
 
 fn has_unknown(server: &ServerDay) -> bool {

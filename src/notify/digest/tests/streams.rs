@@ -38,8 +38,8 @@ fn bounces_of_a_bad_day_or_of_an_incident_are_no_chance() {
         change(&mut data.servers[0].streams[0]);
         chance_line(data)
     };
-    let bounces = "client-1/outbound bounce rate 3 times (at most 2 of 12)";
-    let complaints = "client-1/outbound complaint rate 3 times (at most 2 of 12)";
+    let bounces = "client-1/outbound bounce rate 3 times (at worst 2 of 12)";
+    let complaints = "client-1/outbound complaint rate 3 times (at worst 2 of 12)";
     let line = |what: &str| {
         Some(format!(
             "Above a threshold, but no more than chance explains: {what}"
@@ -192,6 +192,28 @@ fn one_dead_address_of_twenty_is_not_most_of_the_mail() {
 }
 
 #[test]
+fn a_small_sender_above_the_threshold_is_not_all_normal_though_no_rule_fired() {
+    let day_of = |bounced: u64| {
+        let mut small = server("shop", 38);
+        small.streams[0].classes = vec![(BounceClass::Hard, bounced)];
+        small.streams[0].bounced = bounced;
+        small.streams[0].chance_day = (bounced > 1).then_some((bounced, 38));
+        Day {
+            servers: vec![small],
+            ..Day::default()
+        }
+    };
+    let chance = |data: &Day| lines_of(data).pop().expect("a line");
+    let two = day_of(2);
+    assert_eq!(verdict(&two), "no rule fired, 38 messages sent");
+    assert_eq!(
+        chance(&two),
+        "Above a threshold, but no more than chance explains: shop/outbound bounce rate of the day (2 of 38)"
+    );
+    assert_eq!(verdict(&day_of(1)), "all normal, 38 messages sent");
+}
+
+#[test]
 fn a_stream_that_only_the_configuration_has_is_named_with_the_one_that_is_meant() {
     let misnamed = |nearest: Option<&str>| Day {
         servers: vec![server("shop", 5)],
@@ -228,7 +250,7 @@ fn a_day_whose_bounces_alone_were_not_read_is_known_but_for_them() {
             servers: vec![of],
             ..Day::default()
         };
-        let said = "nothing found, but not everything could be read";
+        let said = "no problem found, but not everything could be read";
         assert_eq!(verdict(&data), said);
         lines_of(&data)
     };
