@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::clock;
+use crate::config::hold;
 use crate::cycle::deliver::DeliveryCounts;
 use crate::cycle::evaluate::CycleEvaluation;
 use crate::cycle::health::polled_elsewhere;
@@ -11,10 +13,13 @@ use crate::cycle::readiness::readiness;
 use crate::cycle::sinks::ReportedStep;
 use crate::cycle::stats::StreamStats;
 use crate::cycle::{Context, PollResults};
-use crate::model::{DAY, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp};
+use crate::model::{
+    DAY, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, WaitingMessages, Zone,
+};
 use crate::notify::Message;
 use crate::output::json::{IncidentView, MuteView, StreamView};
 use crate::output::readiness::Readiness;
+use crate::output::waiting::waiting_line;
 use crate::store::{self, Store};
 use crate::text::format::plural;
 
@@ -28,6 +33,8 @@ pub struct CheckReport {
     open_incidents: Vec<Value>,
     mutes: Vec<Value>,
     notices: DeliveryCounts,
+    /// What nobody accepted yet, by destination and reason; what is held back too.
+    waiting: Vec<WaitingMessages>,
     /// `None` where there was no cycle.
     readiness: Option<Readiness>,
     errors: Vec<String>,
@@ -51,6 +58,7 @@ impl CheckReport {
             open_incidents: Vec::new(),
             mutes: Vec::new(),
             notices: DeliveryCounts::default(),
+            waiting: Vec::new(),
             readiness: None,
             errors: vec![error],
             hello: None,
@@ -87,8 +95,12 @@ impl CheckReport {
             0 => String::new(),
             n => format!(", {n} given up"),
         };
+        let waiting = self.waiting.iter();
+        let waiting: String = waiting
+            .map(|of| format!("; {}", waiting_line(of, Zone::UTC)))
+            .collect();
         format!(
-            "cycle of {} {state}: {}, {} open, {} sent, {} pending{given_up}",
+            "cycle of {} {state}: {}, {} open, {} sent, {} pending{given_up}{waiting}",
             self.at,
             plural(self.transitions.len() as u64, "step"),
             plural(self.open_incidents.len() as u64, "incident"),
@@ -127,6 +139,9 @@ pub(crate) async fn check(
         servers.push(view);
     }
     let open = open_incidents(context, evaluation).await?;
+    let (hold, clock) = (hold(&context.config.quiet_hours, now), clock::now());
+    let waiting = context.store.call(move |s| s.waiting_messages(hold, clock));
+    let waiting = waiting.await?;
     let incident = |incident| json!(IncidentView::new(incident, now, context.style()));
     let mute = |mute| json!(MuteView::new(mute));
     Ok(CheckReport {
@@ -141,6 +156,7 @@ pub(crate) async fn check(
         open_incidents: open.iter().map(incident).collect(),
         mutes: evaluation.mutes.iter().map(mute).collect(),
         notices,
+        waiting,
         readiness: Some(readiness(&context.config, &context.store, now).await?),
         errors: polled.iter().flat_map(|p| p.errors.clone()).collect(),
         hello: None,

@@ -27,6 +27,7 @@ mod same_server;
 mod smtp_errors;
 mod suppression;
 mod time;
+mod waiting;
 mod zone;
 
 pub use answer::{Acknowledgement, Answer, StandingAnswer};
@@ -66,4 +67,5 @@ pub use same_server::SameServer;
 pub use smtp_errors::{SmtpErrorDay, SmtpErrorEvidence};
 pub use suppression::{AddressCheck, Suppressed};
 pub use time::{DAY, HOUR, MINUTE, Span, Timestamp, rfc3339};
+pub use waiting::{WaitReason, WaitingMessages};
 pub use zone::{Zone, ZoneOffset};

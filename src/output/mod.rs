@@ -7,6 +7,7 @@ pub mod json;
 pub mod readiness;
 pub mod stats;
 pub mod status;
+pub mod waiting;
 
 #[cfg(test)]
 pub(crate) mod samples;

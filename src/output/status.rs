@@ -13,7 +13,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::{
-    Incident, MissingStreams, Mute, Rule, SameServer, ServerName, Tag, Timestamp, Zone, rfc3339,
+    Incident, MissingStreams, Mute, Rule, SameServer, ServerName, Tag, Timestamp, WaitingMessages,
+    Zone, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
@@ -27,6 +28,7 @@ use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
 use crate::output::json::{IncidentView, MuteView, StreamView};
 use crate::output::readiness::Readiness;
+use crate::output::waiting::waiting_line;
 use crate::text::format::{
     count, format_duration, format_time, format_time_or_never, percent, plural,
 };
@@ -65,11 +67,13 @@ pub struct StatusReport {
     #[serde(serialize_with = "rfc3339")]
     pub quiet_until: Option<Timestamp>,
     pub pending: u64,
-    /// How many of them wait for the end of a mute.
+    /// How many of them wait for the end of a mute or of quiet hours.
     pub held: usize,
     /// When the oldest of the others was written.
     #[serde(serialize_with = "rfc3339")]
     pub oldest_pending_at: Option<Timestamp>,
+    /// All of them, by destination and reason.
+    pub waiting: Vec<WaitingMessages>,
     /// `None` where there is no canary.
     pub canary: Option<CanaryStatus>,
     pub readiness: Readiness,
@@ -210,22 +214,23 @@ impl StatusReport {
         lines.extend(self.open.iter().map(|i| incident_line(i, self.now, style)));
         let closed = self.closed.iter();
         lines.extend(closed.filter_map(|i| closed_line(i, self.now, style)));
-        let mutes = self.mutes.iter().map(|mute| mute_line(mute, self.now, zone));
+        let mutes = self
+            .mutes
+            .iter()
+            .map(|mute| mute_line(mute, self.now, zone));
         lines.extend(mutes.map(|mute| format!("Muted: {mute}")));
         lines.extend(self.quiet_until.map(|until| {
             let until = format_time(until, zone);
             format!("Quiet hours until {until} {}: warnings wait", zone.name())
         }));
-        let held = match self.held {
-            0 => String::new(),
-            held => format!(" ({held} held by a mute)"),
-        };
         lines.extend(
             self.canary
                 .iter()
                 .map(|canary| canary.to_line(self.enabled, zone)),
         );
-        lines.push(format!("Pending messages: {}{held}", self.pending));
+        lines.push(format!("Pending messages: {}", self.pending));
+        let waiting = self.waiting.iter();
+        lines.extend(waiting.map(|of| format!("  {}", waiting_line(of, zone))));
         lines.extend(self.readiness.to_lines(zone));
         lines.join("\n") + "\n"
     }

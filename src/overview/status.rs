@@ -17,7 +17,7 @@ use crate::cycle::stats::{StreamStats, budget_series, digest_entry, read_with_we
 use crate::detect::{KeptSilences, Silence};
 use crate::model::{
     DAY, History, Incident, MissingStreams, Mute, Rule, Rules, SAMPLE_LOOKBACK, SameServer,
-    ServerName, Span, StreamId, Tag, Timestamp, Transition,
+    ServerName, Span, StreamId, Tag, Timestamp, Transition, WaitingMessages,
 };
 use crate::notify::digest::{Day, JudgedDay, ServerDay, StreamDay, judge_day};
 use crate::output::readiness::Readiness;
@@ -53,6 +53,7 @@ pub(crate) struct Present {
     pending: u64,
     held: usize,
     oldest_pending_at: Option<Timestamp>,
+    waiting: Vec<WaitingMessages>,
     /// `None` where there is no canary.
     canary: Option<CanaryStatus>,
 }
@@ -101,6 +102,7 @@ impl Present {
                 pending: s.count_pending()?,
                 held: s.held_rows(hold)?.rows.len(),
                 oldest_pending_at: s.oldest_undelivered(hold)?,
+                waiting: s.waiting_messages(hold, clock::now())?,
                 canary,
             })
         };
@@ -205,6 +207,7 @@ impl Present {
             pending: self.pending,
             held: self.held,
             oldest_pending_at: self.oldest_pending_at,
+            waiting: self.waiting.clone(),
             canary: self.canary.clone().map(|canary| CanaryStatus {
                 next_due_at: canary.next_due_at.filter(|_| config.enabled),
                 ..canary

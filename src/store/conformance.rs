@@ -209,7 +209,7 @@ facts! {
         rows_are_due_in_the_order_they_were_written
         a_claimed_row_is_left_alone_within_its_lease
         a_failed_row_stays_pending
-        what_waits_for_each_channel_is_known_with_its_last_failure
+        what_waits_for_each_channel_is_known_with_the_reason
         an_accepted_row_never_comes_back
         a_late_failure_does_not_undo_an_acceptance
         an_attempt_that_was_begun_and_never_finished_is_in_doubt

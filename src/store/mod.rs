@@ -32,7 +32,7 @@ pub use rows::{
     LastDigest, Lease, LeaseAttempt, MergedRows, MessageKind, MessageThread, NewMessage, Note,
     NotificationRow, OpenSample, OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity,
     ServerListChange, ServerState, SpanCounts, SplitRow, StreamFigures, StreamListFetch,
-    StreamPulse, Thread, TransitionRow, UnconfirmedAttempt, Volume, WaitingMessages,
+    StreamPulse, Thread, TransitionRow, UnconfirmedAttempt, Volume,
 };
 use sqlite::Sqlite;
 pub use sqlite::{

@@ -17,7 +17,7 @@ pub use messages::{
     MessageKind, MessageThread, NewMessage, NotificationRow, OutboxRow, Placement, Thread,
     UnconfirmedAttempt,
 };
-pub use waiting::{HeldRows, MergedRows, SplitRow, WaitingMessages};
+pub use waiting::{HeldRows, MergedRows, SplitRow};
 
 /// The state of the polls of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

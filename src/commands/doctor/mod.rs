@@ -128,7 +128,7 @@ async fn stored(
 ) -> Vec<Check> {
     let mut checks = vec![schedule::last_cycle(app, at).await];
     checks.extend(canary::checks(app, at).await);
-    checks.extend(open::checks(app).await);
+    checks.extend(open::checks(app, at).await);
     checks.extend(mutes::checks(app, at).await);
     checks.extend(rules::checks(app, watched, unread, at).await);
     checks

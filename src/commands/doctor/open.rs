@@ -1,22 +1,27 @@
 //! What was left open: incidents that are not over, and messages that nobody accepted yet.
 
+use crate::clock;
 use crate::commands::doctor::check::Check;
-use crate::config::SINK_CHANNEL;
+use crate::config::hold;
 use crate::cycle::Context;
-use crate::store::{Database, WaitingMessages};
+use crate::model::{Timestamp, WaitReason, WaitingMessages, Zone};
+use crate::output::waiting::waiting_line;
+use crate::store::Database;
 use crate::text::format::plural;
 
 /// What happens to what waits.
 const TRIED_AGAIN: &str = "the next cycle tries again";
 
 /// Returns how many incidents are open, and how many messages wait for Slack and for each sink.
-pub(crate) async fn checks(app: &Context) -> Vec<Check> {
+pub(crate) async fn checks(app: &Context, now: Timestamp) -> Vec<Check> {
     let incidents = match app.store.call(Database::all_open_incidents).await {
         Ok(open) => incidents_check(open.len() as u64),
         Err(error) => Check::unreadable("incidents", "incidents", &error),
     };
-    let messages = match app.store.call(|s| s.waiting_messages()).await {
-        Ok(waiting) => messages_checks(&waiting),
+    let (hold, clock) = (hold(&app.config.quiet_hours, now), clock::now());
+    let waiting = app.store.call(move |s| s.waiting_messages(hold, clock));
+    let messages = match waiting.await {
+        Ok(waiting) => messages_checks(&waiting, app.config.time_zone),
         Err(error) => vec![Check::unreadable("messages", "messages", &error)],
     };
     [incidents].into_iter().chain(messages).collect()
@@ -36,33 +41,26 @@ fn incidents_check(open: u64) -> Check {
     }
 }
 
-/// Returns a check of what waits for Slack, and one of what waits for each sink.
-fn messages_checks(waiting: &[WaitingMessages]) -> Vec<Check> {
+/// Returns a check of what waits, for each destination and reason.
+fn messages_checks(waiting: &[WaitingMessages], zone: Zone) -> Vec<Check> {
     if waiting.is_empty() {
         let text = "No message waits to be delivered";
         return vec![Check::pass("messages", text)];
     }
-    let sink = |of: &WaitingMessages| of.channel.strip_prefix(SINK_CHANNEL).map(str::to_owned);
-    let for_slack = waiting.iter().filter(|of| sink(of).is_none());
-    let for_slack: u64 = for_slack.map(|of| of.count).sum();
-    let slack = (for_slack > 0).then(|| {
-        let text = format!("Not delivered yet: {}", plural(for_slack, "message"));
-        let remedy = format!("{TRIED_AGAIN}; if Slack refuses, the lines about Slack say why");
-        Check::warn("messages", text, remedy)
-    });
-    let sinks = waiting
-        .iter()
-        .filter_map(|of| Some(sink_check(&sink(of)?, of)));
-    slack.into_iter().chain(sinks).collect()
+    waiting.iter().map(|of| messages_check(of, zone)).collect()
 }
 
-/// The error of the last attempt bears its remedy.
-fn sink_check(sink: &str, of: &WaitingMessages) -> Check {
+fn messages_check(of: &WaitingMessages, zone: Zone) -> Check {
     let waiting = plural(of.count, "message");
-    let text = format!("Not delivered yet to the sink `{sink}`: {waiting}");
-    let remedy = match &of.last_failure {
-        Some(why) => format!("{TRIED_AGAIN}; the last attempt failed: {why}"),
-        None => format!("{TRIED_AGAIN}; `hushwatch doctor --send-test` tries each sink"),
+    let text = format!("Not delivered yet: {waiting} ({})", waiting_line(of, zone));
+    let remedy = match (&of.reason, of.sink()) {
+        (WaitReason::Muted, _) => "`hushwatch mute --list` shows the mute".to_owned(),
+        (WaitReason::QuietHours, _) => "they are sent when the quiet hours end".to_owned(),
+        (WaitReason::NotTried, Some(_)) => {
+            format!("{TRIED_AGAIN}; `hushwatch doctor --send-test` tries each sink")
+        }
+        (_, Some(_)) => TRIED_AGAIN.to_owned(),
+        (_, None) => format!("{TRIED_AGAIN}; the lines about Slack say whether it answers"),
     };
     Check::warn("messages", text, remedy)
 }
@@ -71,15 +69,15 @@ fn sink_check(sink: &str, of: &WaitingMessages) -> Check {
 mod tests {
     use super::*;
 
-    fn lines(waiting: &[(&str, u64, Option<&str>)]) -> String {
-        let waiting = waiting.iter().map(|(channel, count, why)| WaitingMessages {
-            channel: (*channel).to_owned(),
-            count: *count,
-            last_failure: why.map(str::to_owned),
-        });
-        let checks = messages_checks(&waiting.collect::<Vec<_>>());
-        let lines: Vec<String> = checks.iter().map(Check::to_line).collect();
-        lines.join("\n")
+    fn line(channel: &str, reason: WaitReason) -> String {
+        let since = Timestamp::parse("2026-03-03T09:00:00Z").expect("valid");
+        let of = WaitingMessages {
+            channel: channel.to_owned(),
+            count: 2,
+            since,
+            reason,
+        };
+        messages_check(&of, Zone::UTC).to_line()
     }
 
     #[test]
@@ -93,23 +91,30 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_names_for_whom_and_where_the_reason_stands() {
-        assert_eq!(lines(&[]), "✓ No message waits to be delivered");
-        let slack = [("", 1, Some("channel_not_found")), ("C0OPERATORS", 1, None)];
-        assert_eq!(
-            lines(&slack),
-            "! Not delivered yet: 2 messages; the next cycle tries again; if Slack refuses, the lines about Slack say why"
-        );
-        let why = "sink `bell` answered HTTP 500; it is tried again";
-        assert_eq!(
-            lines(&[
-                slack[0],
-                ("sink:bell", 3, Some(why)),
-                ("sink:pager", 1, None)
-            ]),
-            "! Not delivered yet: 1 message; the next cycle tries again; if Slack refuses, the lines about Slack say why\n\
-             ! Not delivered yet to the sink `bell`: 3 messages; the next cycle tries again; the last attempt failed: sink `bell` answered HTTP 500; it is tried again\n\
-             ! Not delivered yet to the sink `pager`: 1 message; the next cycle tries again; `hushwatch doctor --send-test` tries each sink"
-        );
+    fn what_waits_names_for_whom_and_why() {
+        let nothing: Vec<String> = messages_checks(&[], Zone::UTC)
+            .iter()
+            .map(Check::to_line)
+            .collect();
+        assert_eq!(nothing, ["✓ No message waits to be delivered"]);
+        let failing_since = Timestamp::parse("2026-03-03T09:05:00Z").expect("valid");
+        let failing = |why: &str| WaitReason::Failing {
+            failing_since,
+            why: why.to_owned(),
+        };
+        let lines = [
+            line("", failing("channel_not_found")),
+            line("", WaitReason::Muted),
+            line("", WaitReason::QuietHours),
+            line("sink:bell", failing("sink `bell` answered HTTP 500")),
+            line("sink:pager", WaitReason::NotTried),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        ! Not delivered yet: 2 messages (Slack: 2 since Tue 3 Mar 09:00, failing since Tue 3 Mar 09:05: channel_not_found); the next cycle tries again; the lines about Slack say whether it answers
+        ! Not delivered yet: 2 messages (Slack: 2 since Tue 3 Mar 09:00, held by a mute); `hushwatch mute --list` shows the mute
+        ! Not delivered yet: 2 messages (Slack: 2 since Tue 3 Mar 09:00, held by quiet hours); they are sent when the quiet hours end
+        ! Not delivered yet: 2 messages (sink `bell`: 2 since Tue 3 Mar 09:00, failing since Tue 3 Mar 09:05: sink `bell` answered HTTP 500); the next cycle tries again
+        ! Not delivered yet: 2 messages (sink `pager`: 2 since Tue 3 Mar 09:00, not tried yet); the next cycle tries again; `hushwatch doctor --send-test` tries each sink
+        ");
     }
 }

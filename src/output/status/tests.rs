@@ -1,7 +1,7 @@
 //! What a person and a script read.
 
 use super::*;
-use crate::model::{HOUR, StreamId};
+use crate::model::{HOUR, StreamId, WaitReason};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("an instant")
@@ -74,6 +74,15 @@ fn figures_of_a_day_that_was_read_in_part_are_those_of_that_part() {
     assert!(said(&outbound, &server));
 }
 
+fn waiting(count: u64, reason: WaitReason) -> WaitingMessages {
+    WaitingMessages {
+        channel: String::new(),
+        count,
+        since: at("2026-03-03T09:59:00Z"),
+        reason,
+    }
+}
+
 /// A status with something of everything.
 pub(crate) fn report() -> StatusReport {
     let learning = StreamStatus {
@@ -113,6 +122,10 @@ pub(crate) fn report() -> StatusReport {
         pending: 3,
         held: 2,
         oldest_pending_at: None,
+        waiting: vec![
+            waiting(1, WaitReason::NotTried),
+            waiting(2, WaitReason::Muted),
+        ],
         canary: None,
         readiness: Readiness::default(),
     }
@@ -146,7 +159,9 @@ fn a_person_reads_one_paragraph_per_server() {
 
     No open incidents
     Quiet hours until Tue 3 Mar 10:30 UTC: warnings wait
-    Pending messages: 3 (2 held by a mute)
+    Pending messages: 3
+      Slack: 1 since Tue 3 Mar 09:59, not tried yet
+      Slack: 2 since Tue 3 Mar 09:59, held by a mute
     Ready: every server is read, and no message is late
     "#);
 }
@@ -296,7 +311,7 @@ fn one_server_under_two_names_is_said_above_the_incidents() {
     let line = text.lines().find(|line| line.starts_with("⚠"));
     assert_eq!(
         line.expect("a line"),
-        "⚠ shop and blog are the same Postmark server (number 17), so its mail is read and reported once for each name, and another \
+        "⚠ shop and blog are the same Postmark server (number 17): its mail counts once, but it is polled and alerted on under each name, and another \
          server may not be watched at all; keep one of these [[server]], or correct the token of the others"
     );
     assert_eq!(

@@ -1,9 +1,9 @@
 //! Messages to be told, and which periods a digest told of.
 
-use crate::model::{MINUTE, Timestamp};
+use crate::model::{Hold, MINUTE, Timestamp, WaitReason, WaitingMessages};
 use crate::store::{
     AttemptOutcome, AttemptResult, AttemptRow, CycleCommit, Database, MessageKind, NewMessage,
-    Note, UnconfirmedAttempt, WaitingMessages,
+    Note, UnconfirmedAttempt,
 };
 
 use super::{LEASE, T0, at, message, poll, shop, span};
@@ -85,8 +85,13 @@ pub(super) fn a_failed_row_stays_pending(b: &mut Database) {
     assert_eq!((row.attempts, row.next_try_at), (2, None));
 }
 
-pub(super) fn what_waits_for_each_channel_is_known_with_its_last_failure(b: &mut Database) {
-    assert_eq!(b.waiting_messages().expect("read"), []);
+pub(super) fn what_waits_for_each_channel_is_known_with_the_reason(b: &mut Database) {
+    let quiet = Hold {
+        at: at(60),
+        is_quiet: true,
+    };
+    let waiting = |b: &mut Database, clock| b.waiting_messages(quiet, clock).expect("read");
+    assert_eq!(waiting(b, at(60)), []);
     let to = |channel: &str| NewMessage {
         channel: channel.to_owned(),
         ..message("one")
@@ -97,28 +102,47 @@ pub(super) fn what_waits_for_each_channel_is_known_with_its_last_failure(b: &mut
     };
     b.commit(&commit).expect("committed");
     let seq = due(b, T0);
-    let mut fail_with = |seq, began, why: &str| {
+    let of = |channel: &str, count, reason| WaitingMessages {
+        channel: channel.to_owned(),
+        count,
+        since: T0,
+        reason,
+    };
+    assert_eq!(waiting(b, at(1))[0], of("", 1, WaitReason::NotTried));
+    let fail_with = |b: &mut Database, seq, began, why: &str, unknown, next_try_at| {
         assert!(claim(b, seq, began));
         let failed = AttemptResult::Failed {
             why: why.to_owned(),
-            unknown: false,
-            next_try_at: None,
+            unknown,
+            next_try_at,
         };
         b.record_attempt(seq, began, began, &failed)
             .expect("recorded");
     };
-    fail_with(seq[2], at(1), "HTTP 500");
-    fail_with(seq[0], at(2), "HTTP 410");
-    assert!(claim(b, seq[0], at(3)), "an attempt without an end");
+    fail_with(b, seq[2], at(1), "HTTP 500", false, None);
+    fail_with(b, seq[0], at(2), "HTTP 410", false, None);
     assert!(claim(b, seq[3], T0));
     accept(b, seq[3], at(1));
-    let of = |channel: &str, count, why: Option<&str>| WaitingMessages {
-        channel: channel.to_owned(),
-        count,
-        last_failure: why.map(str::to_owned),
+    let gone = WaitReason::Failing {
+        failing_since: at(1),
+        why: "HTTP 410".to_owned(),
     };
-    let expected = [of("", 1, None), of("sink:bell", 2, Some("HTTP 410"))];
-    assert_eq!(b.waiting_messages().expect("read"), expected);
+    let expected = [of("", 1, WaitReason::NotTried), of("sink:bell", 2, gone)];
+    assert_eq!(waiting(b, at(3)), expected);
+    fail_with(b, seq[0], at(3), "HTTP 429", false, Some(at(9)));
+    let limited = WaitReason::RateLimited {
+        until: at(9),
+        why: "HTTP 429".to_owned(),
+    };
+    assert_eq!(waiting(b, at(4))[1].reason, limited);
+    fail_with(b, seq[1], at(10), "no answer", true, None);
+    let unconfirmed = |why: Option<&str>| WaitReason::Unconfirmed {
+        failing_since: at(10),
+        why: why.map(str::to_owned),
+    };
+    assert_eq!(waiting(b, at(11))[0].reason, unconfirmed(Some("no answer")));
+    assert!(claim(b, seq[1], at(12)), "an attempt without an end");
+    assert_eq!(waiting(b, at(13))[0].reason, unconfirmed(None));
 }
 
 pub(super) fn an_accepted_row_never_comes_back(b: &mut Database) {

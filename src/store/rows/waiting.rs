@@ -41,12 +41,3 @@ pub struct MergedRows {
     /// Every incident that one of them names.
     pub incidents: Vec<String>,
 }
-
-/// The messages that wait for one channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitingMessages {
-    pub channel: String,
-    pub count: u64,
-    /// Why the last attempt at one of them failed; `None` where none did.
-    pub last_failure: Option<String>,
-}

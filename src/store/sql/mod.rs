@@ -48,6 +48,7 @@ mod streams;
 pub(in crate::store) mod tables;
 mod tags;
 mod threads;
+mod waiting;
 mod weekly;
 
 use crate::model::ServerName;

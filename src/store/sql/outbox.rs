@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::model::Timestamp;
 use crate::store::{
     AttemptOutcome, AttemptResult, Database, Error, GivenUp, MessageKind, NewMessage, Note,
-    OutboxRow, Placement, Thread, UnconfirmedAttempt, WaitingMessages,
+    OutboxRow, Placement, Thread, UnconfirmedAttempt,
 };
 
 use super::{Row, Scope, Session, account_servers, values};
@@ -184,37 +184,6 @@ impl Database {
     pub fn count_pending(&mut self) -> Result<u64, Error> {
         let sql = "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending') AND kind <> 'picture'";
         self.read(|s| s.one(sql, &[], |row| row.get(0)))
-    }
-
-    /// Returns what waits for each channel, without pictures, in the order of their names, and why the last attempt there failed.
-    pub fn waiting_messages(&mut self) -> Result<Vec<WaitingMessages>, Error> {
-        self.read(|s| {
-            let mut waiting = s.rows(
-                "SELECT channel, count(*) FROM outbox WHERE state IN ('pending', 'sending') AND kind <> 'picture'
-                 GROUP BY channel ORDER BY channel",
-                &[],
-                |row| {
-                    Ok(WaitingMessages {
-                        channel: row.get(0)?,
-                        count: row.get(1)?,
-                        last_failure: None,
-                    })
-                },
-            )?;
-            let channels: Vec<String> = waiting.iter().map(|of| of.channel.clone()).collect();
-            s.each_row(
-                "SELECT a.outcome FROM attempts a JOIN outbox o ON o.seq = a.outbox
-                 WHERE o.channel = ?1 AND o.state IN ('pending', 'sending') AND o.kind <> 'picture'
-                     AND a.outcome NOT IN ('begun', 'accepted')
-                 ORDER BY a.at DESC, a.outbox DESC LIMIT 1",
-                channels.iter().map(|channel| values![channel]),
-                |index, row| {
-                    waiting[index].last_failure = Some(row.get(0)?);
-                    Ok(())
-                },
-            )?;
-            Ok(waiting)
-        })
     }
 }
 
