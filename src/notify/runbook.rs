@@ -128,7 +128,8 @@ fn blind_advice(incident: &Incident) -> String {
             .to_owned();
     }
     if blind.token {
-        return put_token("a valid token of this server", blind.token_place.as_ref());
+        let put = put_token("a valid token of this server", blind.token_place.as_ref());
+        return format!("{put}, then check it");
     }
     match split_remedy(&blind.reason) {
         (_, Some(remedy)) => capitalized(&remedy),

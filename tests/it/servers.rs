@@ -102,7 +102,7 @@ fn a_token_file_is_read_anew_each_cycle() {
     let plain = said[0].plain.replace(&path.display().to_string(), "<file>");
     assert_line(
         &plain,
-        "→ Put a valid token of this server into <file>: hushwatch doctor",
+        "→ Put a valid token of this server into <file>, then check it: hushwatch doctor",
     );
     let first = said
         .iter()
