@@ -122,7 +122,7 @@ pub mod internals {
         Context, CycleError, CycleOptions, Notifier, between_cycles, run_cycle,
     };
     pub use crate::database::Address;
-    pub use crate::detect::Detector;
+    pub use crate::detect::{Detector, evaluate_rates};
     pub use crate::events_file::EventsFile;
     pub use crate::postmark::KINDS;
     pub use crate::secret::Secret;

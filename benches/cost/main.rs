@@ -1,7 +1,7 @@
 //! What hushwatch costs: CPU, memory, disk, time. Figures are ratios within this run wherever there is something to
 //! compare with; the others are of this machine.
 //!
-//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size page cron` for some of them;
+//! `cargo bench --bench cost`, or `cargo bench --bench cost -- store detect start memory servers size page cron lasting` for some of them;
 //! `--json` beside them prints an object for each figure, see [`rows`].
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
@@ -10,6 +10,7 @@ mod cron;
 mod detection;
 mod floor;
 mod footprint;
+mod lasting;
 mod page;
 mod peer;
 mod rows;
@@ -29,7 +30,7 @@ fn main() {
         let named = |a: &&String| !a.starts_with("--");
         arguments.iter().filter(named).count() == 0 || arguments.iter().any(|a| a == name)
     };
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 9] = [
         ("size", footprint::size),
         ("start", footprint::start),
         ("detect", detection::detect),
@@ -38,6 +39,7 @@ fn main() {
         ("servers", servers::thousand),
         ("page", page::page),
         ("cron", cron::cron),
+        ("lasting", lasting::lasting),
     ];
     for (name, measure) in parts {
         if wanted(name) {

@@ -162,6 +162,7 @@ pub(super) fn advance(
         incident.judged_at = at;
     }
     record_problem(incident, finding);
+    incident.lasting = incident.lasting.or(incident.evidence.lasting());
     if finding.verdict != Verdict::Unknown {
         let before = incident.unread.into_iter();
         incident.unread = before.chain(finding.unread).reduce(Span::hull);
@@ -186,7 +187,6 @@ pub(super) fn advance(
         && finding.severity <= incident.severity
         && known_stop.is_some_and(|known| !finding.evidence.lacks_more_than(known));
     if finding.verdict == Verdict::Breach {
-        incident.lasting = incident.lasting.or(incident.evidence.lasting());
         // While it is open it is described as it was when it was last seen.
         let evidence = with_usual_of(Some(incident), &finding.evidence);
         incident.evidence = with_told(Some(incident), evidence);

@@ -53,7 +53,7 @@ use kept::Kept;
 pub use known::KeptSilences;
 use known::{Cache, Known};
 pub use poll_health::{PollHealth, evaluate_server};
-pub use rate::{chance_breaches, lasting_reach};
+pub use rate::{chance_breaches, evaluate as evaluate_rates, lasting_reach};
 pub use silence::Silence;
 pub use smtp_errors::{evaluate_smtp_errors, is_statistics_due, join_statistics};
 use tags::StreamSeries;

@@ -41,7 +41,7 @@ pub(super) const HEALTHY_COMPLAINT_RATE: f64 = 0.0002;
 const MIN_USUAL_DENOMINATOR: u64 = 100;
 
 /// The findings of `hard_bounce_wake`, `bounce_rate` and `spam_rate`. `told` is what open incidents say of bounces.
-pub(super) fn evaluate(
+pub fn evaluate(
     history: &History,
     at: Timestamp,
     rules: &Rules,
@@ -78,7 +78,7 @@ pub(super) struct RateTest {
     max_age: Duration,
     /// Where the interval of the stated level must exceed the threshold: the weaker rule that must be broken, too.
     weaker: Option<RateRule>,
-    /// The excess that goes on by what an open incident tells.
+    /// The excess of which the last incident tells.
     known: Option<KnownExcess>,
 }
 
@@ -90,6 +90,11 @@ impl RateTest {
             known: own.next().copied(),
             ..self
         }
+    }
+
+    /// Returns the excess that goes on by what an incident tells.
+    fn going_on(&self) -> Option<KnownExcess> {
+        self.known.filter(|known| known.ended_at.is_none())
     }
 
     pub(super) fn bounces(rules: &Rules) -> Self {
@@ -407,13 +412,15 @@ fn judge_lasting<C: Fn(&BounceEvent) -> bool>(
     let newest = newest_event(history, &found.parts, &counting.counts);
     let is_fresh = newest.is_some_and(|newest| at.since(newest) <= DAY);
     let exceeds = test.exceeds(found.bounced, found.denominator);
-    let is_told = test.known.is_some();
+    let is_told = test.going_on().is_some();
     match lasting.state {
         State::Ongoing if exceeds && is_fresh => Some(Verdict::Breach),
         State::Ongoing => is_told.then_some(Verdict::Unresolved),
         _ if !is_told || window != Verdict::Within => None,
-        // Counted by whole minutes that mail may seem a little above the threshold, for as long as it is looked at.
-        State::Over => Some(Verdict::Within),
+        State::Over if !exceeds => Some(Verdict::Within),
+        State::Over if is_fresh => Some(Verdict::Unresolved),
+        // A wave came after the end was shown, and is over as any other.
+        State::Over => None,
         State::Unseen if exceeds => Some(Verdict::Unresolved),
         State::Unseen => Some(Verdict::Within),
     }

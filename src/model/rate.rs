@@ -73,7 +73,7 @@ pub struct LastingExcess {
     pub usual_at_most: f64,
 }
 
-/// What the open incidents of a stream tell of its bounces and complaints.
+/// What the incidents of a stream tell of its bounces and complaints.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ToldBounces {
     /// The recipient domains that block.
@@ -89,6 +89,10 @@ pub struct KnownExcess {
     pub rule: Rule,
     /// Since when. What happened since then is not usual, however long it goes on.
     pub since: Timestamp,
+    /// When its incident opened, the last time: what was seen before shows no end of it.
+    pub opened_at: Timestamp,
+    /// When its incident ended: what is added up begins anew then.
+    pub ended_at: Option<Timestamp>,
     /// The usual rate before it, with what is not known of it.
     pub usual_at_most: f64,
 }

@@ -20,14 +20,11 @@ impl IncidentLog {
         open.map_or_else(Vec::new, |incident| domains_told(&incident.evidence))
     }
 
-    /// Returns what the open incidents of a stream tell of its bounces and complaints.
+    /// Returns what the incidents of a stream tell of its bounces and complaints.
     pub fn told_bounces(&self, stream: &StreamId) -> ToldBounces {
-        // What a person closed and may go on is no end of it, and what was a false alarm is usual from then on.
-        let goes_on = |i: &&Incident| {
-            let is_usual = i.closed_as == Some(Judgement::FalseAlarm);
-            i.is_open() || (i.closed_and_may_go_on().is_some() && !is_usual)
-        };
-        let told = self.current.values().filter(goes_on);
+        // What was a false alarm is usual from then on.
+        let is_known = |i: &&Incident| i.is_open() || i.closed_as != Some(Judgement::FalseAlarm);
+        let told = self.current.values().filter(is_known);
         let of_stream = told.filter(|i| i.stream.as_ref() == Some(stream));
         ToldBounces {
             blocking: self.blocking_domains(stream),
@@ -201,11 +198,18 @@ fn known_excess(incident: &Incident) -> Option<KnownExcess> {
     let mut told = std::iter::once(&incident.evidence).chain(&incident.worst);
     let told = told.find_map(Evidence::lasting);
     let lasting = incident.lasting.or(told)?;
+    let ended_at = match incident.state {
+        // What a person closed and may go on is no end of it.
+        IncidentState::Resolved { at, .. } if incident.closed_and_may_go_on().is_none() => Some(at),
+        _ => None,
+    };
     Some(KnownExcess {
         rule: incident.rule,
         since: incident
             .began_at
             .unwrap_or_else(|| incident.first_opening()),
+        opened_at: incident.opened_at,
+        ended_at,
         usual_at_most: lasting.usual_at_most,
     })
 }

@@ -61,11 +61,7 @@ pub(super) fn of_window(
 /// Returns the evidence of the window of an excess that lasts as that of the excess.
 pub(super) fn of_lasting(of_window: RateEvidence, lasting: &Lasting) -> RateEvidence {
     if lasting.state == State::Over {
-        return RateEvidence {
-            window: lasting.window.length(),
-            until: Some(lasting.window.until),
-            ..of_window
-        };
+        return of_window;
     }
     RateEvidence {
         // What was sent in it is known by the hour.

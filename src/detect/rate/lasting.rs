@@ -17,7 +17,8 @@ use crate::detect::rate::{
     STATED_CONFIDENCE, USUAL_PERIOD,
 };
 use crate::model::{
-    BounceEvent, DAY, HOUR, History, Judgement, LastingExcess, MarkedTime, Span, Timestamp,
+    BounceEvent, DAY, HOUR, History, Judgement, KnownExcess, LastingExcess, MarkedTime, Span,
+    Timestamp,
 };
 
 pub use mail::lasting_reach;
@@ -51,12 +52,15 @@ const MAX_ENDING_RATE: f64 = 0.75;
 /// [`FALSE_ENDS`] in the time of the budget.
 const MIN_ENDING_EVIDENCE: f64 = 3.0;
 const FALSE_ENDS: f64 = 0.25;
+/// Mail that speaks for the end throughout so long a time needs no more evidence than that: of a rate just below the threshold it takes
+/// months, and it is no excess.
+const MAX_ENDING: Duration = USUAL_PERIOD.saturating_mul(2);
 
 /// What the sum says at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Lasting {
     pub state: State,
-    /// From the day of its first bounce; of one that is over, the mail that shows it.
+    /// From the day of its first bounce; of one that is over, the mail that showed it, and all since.
     pub window: Span,
     /// Its first bounce.
     pub since: Timestamp,
@@ -69,7 +73,7 @@ pub(super) struct Lasting {
 pub(super) enum State {
     /// The rate is higher than usual, and than the threshold.
     Ongoing,
-    /// It was, as an incident tells, and the mail of the window showed its end.
+    /// It was, as an incident tells, and the first mail of the window showed its end.
     Over,
     /// It was, and the mail of the last week shows no end.
     Unseen,
@@ -202,6 +206,8 @@ struct Scan<'t> {
     since: Timestamp,
     /// Its bounces, with how many recipients were sent to in it before.
     bounces: Vec<(Timestamp, f64)>,
+    /// What was before the bounce from which on there are most of them beyond the threshold.
+    before: Counts,
     sum: f64,
     /// The highest that it was.
     peak: f64,
@@ -229,7 +235,7 @@ struct Odds {
     limit: f64,
 }
 
-/// The sum run backwards, from the rate of the excess to the usual one.
+/// The sum run backwards, from the rate of the excess to the highest that may be usual: what settles below that is none.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ending {
     evidence: f64,
@@ -243,7 +249,9 @@ impl<'t> Scan<'t> {
         let learned = reach.until.floor(DAY).since(from) / PARTS;
         let learned = (from + learned).floor(DAY);
         // What goes on for weeks does not become usual by that.
-        let judged_from = test.known.map_or(learned, |known| learned.min(known.since));
+        let known = test.known;
+        let known = known.filter(|known| known.ended_at.is_none_or(|ended| ended > learned));
+        let judged_from = known.map_or(learned, |known| learned.min(known.since));
         Self {
             test,
             healthy: healthy.min(threshold / 2.0),
@@ -258,6 +266,7 @@ impl<'t> Scan<'t> {
             current: Counts::NONE,
             since: from,
             bounces: Vec::new(),
+            before: Counts::NONE,
             sum: 0.0,
             peak: 0.0,
             ceiling: 0.0,
@@ -312,6 +321,7 @@ impl<'t> Scan<'t> {
             self.odds = self.odds_here();
             (self.since, self.days, self.peak) = (at, 0, 0.0);
             self.bounces.clear();
+            self.before = Counts::NONE;
             self.ceiling = self.most_of_day();
         }
         if self.days == 0 || self.last_day != self.day {
@@ -320,12 +330,16 @@ impl<'t> Scan<'t> {
         }
         self.sum = (self.sum + self.odds.bounced).min(self.ceiling);
         self.peak = self.peak.max(self.sum);
-        let rate = self.ending_rate();
+        let lack = |counts: Counts| self.max_usual * counts.recipients - counts.bounced;
+        if lack(self.current) > lack(self.before) {
+            self.before = self.current;
+        }
+        let (rate, usual) = (self.ending_rate(), self.max_usual);
         self.bounces.push((at, self.current.recipients));
         self.current.bounced += 1.0;
         if let Some(ending) = &mut self.ending {
             ending.counts.bounced += 1.0;
-            ending.evidence -= (rate / self.odds.usual).ln();
+            ending.evidence -= (rate / usual).ln();
             if ending.evidence <= 0.0 {
                 *ending = Ending::default();
             }
@@ -335,10 +349,17 @@ impl<'t> Scan<'t> {
         }
     }
 
+    /// Returns the excess that an incident tells of, where it goes on then by what was seen so far.
+    fn known_at(&self, at: Timestamp) -> Option<KnownExcess> {
+        let is_it = |known: &KnownExcess| {
+            at >= known.since && known.ended_at.is_none_or(|ended| at < ended)
+        };
+        self.test.known.filter(is_it)
+    }
+
     /// Returns whether what began with the sum is an excess that lasts, or still is the one that an incident tells of.
     fn lasts(&self, at: Timestamp) -> bool {
-        let is_begun = self.test.known.is_some_and(|known| at >= known.since);
-        let is_known = is_begun && self.end_of_known().is_none();
+        let is_known = self.known_at(at).is_some() && self.end_of_known().is_none();
         let (limit, spread) = match is_known {
             true => (KEEPING_PART * self.odds.limit, 0.0),
             false => (self.odds.limit, self.current.bounced.sqrt()),
@@ -349,11 +370,16 @@ impl<'t> Scan<'t> {
 
     /// Returns the mail that showed the end of what an incident tells.
     fn end_of_known(&self) -> Option<Span> {
-        let known = self.test.known?;
+        let known = self.test.going_on()?;
         self.over.filter(|over| over.until >= known.since)
     }
 
     fn come_to(&mut self, at: Timestamp) {
+        let ended_at = self.test.known.and_then(|known| known.ended_at);
+        if ended_at.is_some_and(|ended| self.now < ended && ended <= at) {
+            // People heard of it, and that it is over.
+            (self.sum, self.current, self.ending) = (0.0, Counts::NONE, None);
+        }
         self.now = at;
         if self.day != at.floor(DAY) {
             self.day = at.floor(DAY);
@@ -382,7 +408,7 @@ impl<'t> Scan<'t> {
             return true;
         }
         let is_past = self.now < self.judged_from;
-        if is_past && mark.is_none() {
+        if is_past && mark.is_none() && self.known_at(self.now).is_none() {
             self.past.add(counts);
         }
         is_past
@@ -406,7 +432,7 @@ impl<'t> Scan<'t> {
 
     fn odds_here(&self) -> Odds {
         let threshold = self.test.rule.threshold;
-        let known = self.test.known.filter(|known| self.now >= known.since);
+        let known = self.known_at(self.now);
         let usual = known.map_or_else(|| self.usual_at_most(), |known| known.usual_at_most);
         let usual = usual.clamp(MIN_USUAL * threshold, self.max_usual);
         let target = with_odds(TARGET, self.max_usual);
@@ -424,28 +450,35 @@ impl<'t> Scan<'t> {
         rate * self.recipients / days.max(f64::from(MIN_DAYS)) * BUDGET_DAYS
     }
 
-    /// Returns the rate whose end is looked for.
+    /// Returns the rate whose end is looked for: a stray bounce may have begun the sum.
     fn ending_rate(&self) -> f64 {
         let lowest = with_odds(MIN_ENDING, self.max_usual);
         let highest = MAX_ENDING_RATE.max(lowest);
-        self.current.share().clamp(lowest, highest)
+        let excess = Counts {
+            bounced: self.current.bounced - self.before.bounced,
+            recipients: self.current.recipients - self.before.recipients,
+        };
+        excess.share().clamp(lowest, highest)
     }
 
     fn look_for_end(&mut self, at: Timestamp, recipients: f64) {
-        let rate = self.ending_rate();
+        if self.known_at(at).is_some_and(|known| at < known.opened_at) {
+            return;
+        }
+        let (rate, usual) = (self.ending_rate(), self.max_usual);
         let enough = (self.in_budget_days(rate) / FALSE_ENDS).max(1.0).ln();
         let Some(ending) = &mut self.ending else {
             return;
         };
         // The bounce that this mail follows is none of it.
-        ending.since.get_or_insert(at + Duration::from_millis(1));
+        let since = *ending.since.get_or_insert(at + Duration::from_millis(1));
         ending.counts.recipients += recipients;
-        ending.evidence += recipients * ((1.0 - self.odds.usual) / (1.0 - rate)).ln();
-        let is_over = ending.evidence > enough.max(MIN_ENDING_EVIDENCE)
-            && ending.counts.share() <= self.test.rule.threshold;
-        if is_over {
+        ending.evidence += recipients * ((1.0 - usual) / (1.0 - rate)).ln();
+        let is_enough = ending.evidence > enough.max(MIN_ENDING_EVIDENCE)
+            || (ending.evidence > 0.0 && at.since(since) >= MAX_ENDING);
+        if is_enough && ending.counts.share() <= usual {
             self.past.add(ending.counts);
-            self.over = ending.since.map(|since| Span::new(since, at));
+            self.over = Some(Span::new(since, at));
             (self.sum, self.current, self.ending) = (0.0, Counts::NONE, None);
         }
     }
@@ -465,10 +498,10 @@ impl<'t> Scan<'t> {
         // After a week without any the mail that is sent no more shows no end.
         let is_of_late = newest.is_some_and(|newest| at.since(newest) <= USUAL_PERIOD);
         let ending = self.ending.filter(|_| is_of_late);
-        let (state, window) = match (ending, self.end_of_known(), self.test.known) {
+        let (state, window) = match (ending, self.end_of_known(), self.test.going_on()) {
             (Some(_), _, _) => (State::Ongoing, so_far),
-            // What an incident tells of ends by what was seen of it, and by no quiet hour.
-            (None, Some(over), _) => (State::Over, over),
+            // What an incident tells of ends by what was seen of it, and by no quiet hour; what came after that belongs to it.
+            (None, Some(over), _) => (State::Over, Span::new(over.from, at)),
             (None, None, Some(_)) => (State::Unseen, Span::before(at, USUAL_PERIOD)),
             (None, None, None) => return None,
         };

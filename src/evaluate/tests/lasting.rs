@@ -196,3 +196,62 @@ fn what_was_closed_as_real_and_goes_on_opens_again_a_day_later() {
     let closed_at = closed.and_then(|closed| closed.closed_and_may_go_on());
     assert_eq!(opened.get(1), closed_at.map(|at| at + DAY).as_ref());
 }
+
+/// Two percent of two hundred mails a day bounce for twelve days, and from then on a little less than the threshold.
+#[test]
+fn what_settles_just_below_the_threshold_is_over_two_weeks_later() {
+    let excess = days(42, 54);
+    let history = sender(200, 100, |n, at| match at {
+        at if excess.contains(at) => n % 50 == 5,
+        at if at < excess.from => n % 500 == 77,
+        _ => n % 115 == 7,
+    });
+    let steps = bounce_steps(history, days(42, 99), 6);
+    let day = |t: &Transition| t.at.since(excess.until).as_secs() / DAY.as_secs();
+    let turns = steps.iter().filter(|t| t.step != Step::Reminded);
+    let turns: Vec<_> = turns.map(|t| (t.step, day(t))).collect();
+    let [(Step::Opened, _), (Step::Resolved, ended)] = turns[..] else {
+        panic!("{turns:?}");
+    };
+    assert!((5..=18).contains(&ended), "{turns:?}");
+}
+
+/// The end of an excess shows, and before anybody looks there is a wave of some hours.
+#[test]
+fn an_end_that_was_shown_before_a_wave_is_told_by_the_mail_after_it() {
+    let wave = 2_266..2_280;
+    let history = sender(40, 80, |n, at| match excess().contains(at) {
+        true => n % 13 == 5,
+        false => n % 200 == 77 || (wave.contains(&n) && n % 2 == 0),
+    });
+    let over = start() + DAY / 40 * 2_280;
+    let steps = bounce_steps(history, days(41, 79), 24);
+    let mut ends = steps.iter().filter(|t| t.step == Step::Resolved);
+    let end = ends.find(|t| t.at >= over).expect("it ends");
+    let Evidence::Rate(rate) = &end.incident.evidence else {
+        panic!("{end:?}")
+    };
+    let until = rate.until.expect("known");
+    assert!(
+        end.at >= over + DAY && until > over && rate.rate() <= 0.01,
+        "{end:?}"
+    );
+}
+
+/// What was seen before it opened shows no end of it, and one that ended is not told again by a stray bounce.
+#[test]
+fn an_excess_that_just_opened_does_not_end_by_what_was_before() {
+    for seed in 1..=8u64 {
+        let random = |n: usize| (n as u64 * seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let history = sender(20, 80, |n, at| {
+            let share = if excess().contains(at) { 0.06 } else { 0.004 };
+            (random(n) as f64) < share * f64::from(u32::MAX)
+        });
+        let steps = bounce_steps(history, days(41, 70), 3);
+        let turns: Vec<&Transition> = steps.iter().filter(|t| t.step != Step::Reminded).collect();
+        for pair in turns.windows(2) {
+            let apart = pair[1].at.since(pair[0].at);
+            assert!(apart > 8 * HOUR, "{seed}: {pair:?}");
+        }
+    }
+}

@@ -5,6 +5,8 @@ use crate::model::{
     KnownRecipients, MINUTE, RateEvidence, RateUnit, Rule, Rules, ToldBounces, Verdict,
 };
 
+mod recipients;
+
 /// The days of learning before anything changes.
 const BEFORE: u32 = 42;
 
@@ -121,11 +123,13 @@ fn told_finding(
     evaluate_rule(history, at, &RateTest { known, ..test }, counts)
 }
 
-/// What an incident of this evidence tells.
+/// What an incident that opened with this evidence tells.
 fn excess_of(rule: Rule, rate: &RateEvidence) -> Option<KnownExcess> {
     Some(KnownExcess {
         rule,
         since: rate.wave?.from,
+        opened_at: rate.until?,
+        ended_at: None,
         usual_at_most: rate.lasting?.usual_at_most,
     })
 }
@@ -139,7 +143,7 @@ fn openings(
 ) -> Vec<Timestamp> {
     let rules = Rules::default();
     let instants = (0..=(until - from) * 24 / every).map(|n| day(from) + HOUR * (n * every));
-    let (mut was_open, mut known) = (false, None);
+    let (mut was_open, mut known) = (false, None::<KnownExcess>);
     let mut openings = Vec::new();
     for at in instants {
         let (verdict, rate) = told_finding(history, &rules, rule, known, at);
@@ -148,11 +152,18 @@ fn openings(
                 was_open = true;
                 openings.push(at);
             }
-            Verdict::Within => (was_open, known) = (false, None),
+            Verdict::Within => {
+                was_open = false;
+                if let Some(known) = &mut known {
+                    known.ended_at.get_or_insert(at);
+                }
+            }
             _ => {}
         }
         if verdict == Verdict::Breach {
-            known = known.or_else(|| excess_of(rule, &rate));
+            known = known
+                .filter(|known| known.ended_at.is_none())
+                .or_else(|| excess_of(rule, &rate));
         }
     }
     openings
@@ -332,6 +343,31 @@ fn it_ends_when_the_rate_is_back_and_not_before() {
     );
 }
 
+/// Six mails a day, of which one bounces for six days; hardly any for more than a week, and then as before.
+#[test]
+fn what_returns_after_a_week_without_any_begins_anew() {
+    let mail = |day: u32, n: u32| begin() + DAY * day + 4 * HOUR * n;
+    let is_sent = |day: u32, n: u32| n == 0 || !(36..44).contains(&day);
+    let days = (0..60).flat_map(|day| (0..6).map(move |n| (day, n)));
+    let sent: Vec<Timestamp> = days
+        .filter(|(day, n)| is_sent(*day, *n))
+        .map(|(day, n)| mail(day, n))
+        .collect();
+    let bounced = (30..36).chain(44..50).map(|day| mail(day, 0));
+    let bounced = bounced.map(|at| event(at, BounceClass::Hard)).collect();
+    let history = history(&sent, bounced, 60);
+    let find = |day| {
+        let at = mail(day, 0) + MINUTE;
+        rate_finding(&history, &Rules::default(), Rule::BounceRate, at)
+    };
+    let lasts = |day| find(day).1.lasting.is_some();
+    assert!(lasts(35), "{:?}", find(35));
+    assert!(!lasts(44), "{:?}", find(44));
+    let (verdict, rate) = find(49);
+    let wave = rate.wave.expect("of days");
+    assert_eq!((verdict, wave.from), (Verdict::Breach, mail(44, 0)));
+}
+
 #[test]
 fn what_was_not_covered_is_neither_mail_nor_bounce() {
     let bounced: Vec<u32> = (0..6)
@@ -354,139 +390,6 @@ fn what_was_not_covered_is_neither_mail_nor_bounce() {
         (seen == Verdict::Breach, verdict_at(&late, 969)),
         (false, Verdict::Breach)
     );
-}
-
-/// Each message of these times has two recipients in the first four weeks, and one later.
-fn known_recipients(history: &History, times: &[Span]) -> KnownRecipients {
-    let sent = times
-        .iter()
-        .map(|time| (time.from, history.sent.count(*time)));
-    let recipients = sent.clone().map(|(at, sent)| match at < day(28) {
-        true => (at, 2 * sent),
-        false => (at, sent),
-    });
-    KnownRecipients {
-        recipients: CumulativeCounts::from_counts(recipients),
-        messages: CumulativeCounts::from_counts(sent),
-    }
-}
-
-/// Forty mails a day to one recipient each, and every two weeks a newsletter of forty mails to fifty each; of all recipients so many bounce.
-fn with_newsletters(rate: f64, days: u32, seed: u64) -> History {
-    let mut state = seed;
-    let mut mails: Vec<(Timestamp, u64)> = Vec::new();
-    for n in 0..days {
-        let morning = day(n) + 8 * HOUR;
-        let news = (0..40).map(|mail| (morning + 2 * HOUR + MINUTE / 60 * mail, 50));
-        mails.extend(news.filter(|_| n % 14 == 0));
-        mails.extend((0..40).map(|mail| (morning + 18 * MINUTE * mail, 1)));
-    }
-    mails.sort_unstable();
-    let mut bad = Vec::new();
-    for (at, recipients) in &mails {
-        let bounced = (0..*recipients).filter(|_| next(&mut state) < rate);
-        bad.extend(bounced.map(|n| BounceEvent {
-            recipient: format!("{n}.{}@example.com", at.0),
-            ..event(*at, BounceClass::Hard)
-        }));
-    }
-    let sent: Vec<Timestamp> = mails.iter().map(|(at, _)| *at).collect();
-    let messages = mails.iter().map(|(at, _)| (*at, 1));
-    History {
-        recipients: KnownRecipients {
-            recipients: CumulativeCounts::from_counts(mails.iter().copied()),
-            messages: CumulativeCounts::from_counts(messages),
-        },
-        ..history(&sent, bad, days)
-    }
-}
-
-#[test]
-fn bounces_of_weeks_are_held_against_the_recipients_of_these_weeks() {
-    let opened = |seed| {
-        let history = with_newsletters(0.004, BEFORE + 42, seed);
-        openings(&history, Rule::BounceRate, (BEFORE, BEFORE + 42), 6)
-    };
-    let opened: Vec<_> = (1..=6).map(opened).collect();
-    assert!(opened.iter().flatten().count() <= 1, "{opened:?}");
-    // What is told of days counts each recipient once, too.
-    let history = with_newsletters(0.04, 40, 7);
-    let rules = Rules::default();
-    let mut found = (30..40).map(|n| rate_finding(&history, &rules, Rule::BounceRate, day(n)).1);
-    let rate = found.rfind(|rate| rate.lasting.is_some()).expect("told");
-    let days = rate.window.as_secs() / DAY.as_secs();
-    assert!(rate.lasting.is_some() && days > 14, "{rate:?}");
-    assert_eq!(rate.unit, RateUnit::Recipients);
-    assert!(rate.denominator > 3_000 && rate.rate() < 0.06, "{rate:?}");
-}
-
-#[test]
-fn a_message_is_one_fact_where_its_recipients_are_not_known() {
-    let days = (0..6).flat_map(|day| [700 + 24 * day, 705 + 24 * day]);
-    let mut history = steady(&days.collect::<Vec<_>>(), 40);
-    assert_eq!(verdict_at(&history, 825), Verdict::Breach);
-    for (n, event) in history.bounce_events.iter_mut().enumerate() {
-        event.message = "one".to_owned();
-        event.recipient = format!("{n}@example.com");
-    }
-    assert_ne!(verdict_at(&history, 825), Verdict::Breach);
-}
-
-#[test]
-fn what_a_cycle_loads_is_enough() {
-    for (per_day, seed) in [(40.0, 1), (300.0, 2), (5_000.0, 3)] {
-        let mut whole = stream(
-            per_day,
-            BounceClass::Hard,
-            rises(0.005, 0.03, 99),
-            (BEFORE + 20, seed),
-        );
-        let minute = |n| Span::new(begin() + MINUTE * n, begin() + MINUTE * (n + 1));
-        let minutes: Vec<Span> = (0..(BEFORE + 20) * 1440).map(minute).collect();
-        whole.recipients = known_recipients(&whole, &minutes);
-        for at in [
-            day(BEFORE + 2),
-            day(BEFORE + 9) + 7 * HOUR,
-            day(BEFORE + 20) - HOUR / 3,
-        ] {
-            let mut loaded = whole.clone();
-            let range = Span::before(at, 7 * DAY);
-            let from = lasting_reach(&whole, at).from.min(range.from);
-            loaded
-                .bounce_events
-                .retain(|event| event.at >= from && event.at < at);
-            let sent = whole.sent.clone();
-            let ticks = (0..7 * 1440).map(|n| range.from + MINUTE * n);
-            loaded.sent = CumulativeCounts::from_counts(
-                ticks.map(|tick| (tick, sent.count(Span::new(tick, tick + MINUTE)))),
-            );
-            let older = Span::new(from, range.from.floor(MINUTE));
-            let hour = |n| Span::new(from + HOUR * n, (from + HOUR * (n + 1)).min(older.until));
-            let hours = (0..).map(hour).take_while(|hour| !hour.is_empty());
-            let hours: Vec<Span> = hours.collect();
-            let newer = minutes
-                .iter()
-                .filter(|minute| minute.from >= range.from.floor(MINUTE));
-            loaded.recipients = known_recipients(&whole, &newer.copied().collect::<Vec<_>>());
-            loaded
-                .recipients
-                .add_older(&known_recipients(&whole, &hours));
-            let rules = Rules::default();
-            let find = |history| rate_finding(history, &rules, Rule::BounceRate, at);
-            let told = |(verdict, rate): (Verdict, RateEvidence)| {
-                let counts = (rate.numerator, rate.denominator, rate.window);
-                (
-                    verdict,
-                    counts,
-                    rate.usual,
-                    rate.lasting,
-                    rate.wave,
-                    rate.unit,
-                )
-            };
-            assert_eq!(told(find(&loaded)), told(find(&whole)), "{per_day} at {at}");
-        }
-    }
 }
 
 #[test]
@@ -547,53 +450,4 @@ fn what_a_domain_blocks_that_is_told_of_is_not_added_up() {
         (*verdict, without),
         (Verdict::Breach, Some(Verdict::Within))
     );
-}
-
-/// `cargo test --release --lib lasting::tests::measure -- --ignored --nocapture` prints how soon an excess is told, and how often a healthy
-/// sender is taken for one.
-#[test]
-#[ignore = "it measures, and takes minutes"]
-#[allow(clippy::print_stdout)]
-fn measure() {
-    let kinds = [
-        (Rule::BounceRate, 0.005, [0.02, 0.03, 0.04, 0.08]),
-        (Rule::SpamRate, 0.0002, [0.0015, 0.0025, 0.005, 0.01]),
-    ];
-    for (rule, usual, excesses) in kinds {
-        for per_day in [10.0, 40.0, 200.0] {
-            for excess in excesses {
-                let seeds = 100;
-                let mut found = delays(per_day, rule, (usual, excess), seeds, 6);
-                let told = told_within(&found, 14.0);
-                found.sort_by(|a, b| a.unwrap_or(99.0).total_cmp(&b.unwrap_or(99.0)));
-                let median = found[found.len() / 2];
-                println!(
-                    "{rule} {per_day}/day {usual} to {excess}: {told}% in 14 days, median {median:.1?}"
-                );
-            }
-        }
-    }
-    for (rule, rates) in [
-        (Rule::BounceRate, [0.002, 0.0035, 0.005, 0.009]),
-        (Rule::SpamRate, [0.0001, 0.0002, 0.0005, 0.0009]),
-    ] {
-        for per_day in [10.0, 40.0, 200.0, 960.0] {
-            for usual in rates {
-                let class = match rule {
-                    Rule::SpamRate => BounceClass::Complaint,
-                    _ => BounceClass::Hard,
-                };
-                let years = 10;
-                let openings = (0..years).map(|seed| {
-                    let history = stream(per_day, class, |_| usual, (407, 1_000 + seed));
-                    openings(&history, rule, (BEFORE, 407), 6).len()
-                });
-                let openings: usize = openings.sum();
-                println!(
-                    "{rule} {per_day}/day healthy {usual}: {:.2} a year",
-                    openings as f64 / years as f64
-                );
-            }
-        }
-    }
 }
