@@ -417,7 +417,7 @@ impl IncidentLog {
     ) -> bool {
         let key = IncidentKey::from_finding(finding);
         match self.current.get_mut(&key) {
-            Some(incident) if at <= incident.judged_at => false,
+            Some(incident) if at <= judged_until(incident) => false,
             Some(incident) if incident.is_open() => {
                 for taken in transition::advance(policy, incident, finding, at, block) {
                     transitions.push(to_transition(incident, taken, at));
@@ -443,6 +443,14 @@ impl IncidentLog {
                 false
             }
         }
+    }
+}
+
+/// Returns up to when an incident says it all: an instant that was missed opens no other one before it ended.
+fn judged_until(incident: &Incident) -> Timestamp {
+    match incident.state {
+        IncidentState::Open { .. } => incident.judged_at,
+        IncidentState::Resolved { at, .. } => at.max(incident.judged_at),
     }
 }
 

@@ -73,3 +73,22 @@ fn a_silence_ends_with_the_first_message_and_not_with_the_poll_that_saw_it() {
         assert_eq!(gap(&scene), Span::new(at(0), until));
     }
 }
+
+/// A server that is put back into the configuration: what its polls make up for lies within the incident that ended when it left.
+#[test]
+fn an_instant_that_was_missed_opens_nothing_within_an_incident_that_ended_later() {
+    let mut scene = Scene::new(false);
+    assert_eq!(scene.bounce(0, Verdict::Breach), ["bounce_rate opened!"]);
+    let policy = scene.policy.clone();
+    let ended = scene.log.close_all(&policy, at(5));
+    assert_eq!(
+        ended.iter().map(show).collect::<Vec<_>>(),
+        ["bounce_rate resolved!"]
+    );
+    for hours in 1..=5 {
+        assert_eq!(scene.bounce(hours, Verdict::Breach), NOTHING, "{hours}");
+    }
+    assert_eq!(scene.bounce(9, Verdict::Breach), ["bounce_rate opened!"]);
+    scene.ids.dedup();
+    assert_eq!(scene.ids.len(), 2);
+}
