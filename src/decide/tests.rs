@@ -407,6 +407,7 @@ fn proof(sent: Option<Timestamp>, verdict: Verdict) -> Finding {
             unproven: 0,
             bounced: 0,
             reasons: Vec::new(),
+            listed: None,
             needed: 3,
             share_before: None,
             queued: 0,

@@ -93,6 +93,7 @@ use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
 #[cfg(test)]
 pub(super) use learn::DELIVERY_LEARNER;
 pub(super) use learn::DeliveryTraining;
+pub(super) use outcome::add_listed_bounces;
 pub use outcome::{is_suspicious, sample_outcome, undelivered};
 pub use parts::{SampledPart, sampled_parts};
 use run::{delivered_again, partial_bounced_share};
@@ -222,6 +223,7 @@ impl DeliveryModel {
             unproven: run.len() as u64,
             bounced: bounced().count() as u64,
             reasons: reasons(bounced().map(|(mail, _)| *mail)),
+            listed: None,
             needed: self.min_run_length(min_run, lost),
             share_before,
             queued: run.iter().filter(|(mail, _)| mail.queued).count() as u64,

@@ -130,7 +130,9 @@ impl Detector {
             blocking: domain_blocks::told(&told.blocking, blocks.as_ref()),
             excesses: told.excesses.clone(),
         };
-        findings.extend(rate::evaluate(history, at, rules, &told));
+        let rates = rate::evaluate(history, at, rules, &told);
+        delivery::add_listed_bounces(&mut findings, &rates);
+        findings.extend(rates);
         findings.extend(events::evaluate(history, at, rules));
         findings.extend(address_check::evaluate(history, at, rules));
         findings.extend(blocks);

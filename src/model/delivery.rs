@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BounceClass, Span, Timestamp};
+use super::{BounceClass, RateUnit, Span, Timestamp};
 
 /// The newest sampled messages, none of them delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct DeliveryEvidence {
     /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
     #[serde(default)]
     pub reasons: Vec<(String, u64)>,
+    /// What the list of all bounces says of the hour, where any of them bounced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<ListedBounces>,
     /// How many in a row are needed.
     pub needed: u64,
     /// The share of the mail before them that was delivered, where a part of it was lost already.
@@ -70,6 +73,33 @@ pub struct DeliveryDropEvidence {
     pub last_delivered: Option<Timestamp>,
 }
 
+/// How many of those that mail was sent to bounced, by the list of bounces.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListedBounces {
+    /// Those that bounced for good, or were blocked.
+    pub bounced: u64,
+    /// All of them.
+    pub recipients: u64,
+    /// What is counted.
+    pub unit: RateUnit,
+    /// In which time.
+    pub window: Span,
+}
+
+/// Returns how many of these bounces, by Postmark's types, a bounce rate counts.
+fn counted(reasons: &[(String, u64)]) -> u64 {
+    let counted = reasons.iter();
+    let counted = counted.filter(|(kind, _)| BounceClass::from_type(kind).counts());
+    counted.map(|(_, n)| n).sum()
+}
+
+impl DeliveryEvidence {
+    /// Returns whether all of it are bounces that a bounce rate counts.
+    pub fn is_of_counted_bounces(&self) -> bool {
+        self.unproven > 0 && counted(&self.reasons) == self.unproven
+    }
+}
+
 impl DeliveryDropEvidence {
     /// The share that was delivered; of nothing it is all.
     pub fn share(&self) -> f64 {
@@ -99,9 +129,7 @@ impl DeliveryDropEvidence {
 
     /// Returns whether it is usual, or one message more, but for bounces that a bounce rate counts.
     pub fn is_of_counted_bounces(&self) -> bool {
-        let counted = self.reasons.iter();
-        let counted = counted.filter(|(kind, _)| BounceClass::from_type(kind).counts());
-        let counted: u64 = counted.map(|(_, n)| n).sum();
+        let counted = counted(&self.reasons);
         let others = self.lost().saturating_sub(counted);
         let usual = (1.0 - self.usual) * self.sampled as f64;
         counted > 0 && others as f64 <= usual.max(1.0)

@@ -35,7 +35,9 @@ pub use bounce::{Bounce, BounceClass, BounceType};
 pub use canary::{CANARY_TAG, CanaryEvidence, CanaryMail, CanaryOutcome};
 pub use counted::{CountedSpan, UNSETTLED, add_hours, merge_hours};
 pub use coverage::{Coverage, Kind};
-pub use delivery::{DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, KnownLoss};
+pub use delivery::{
+    DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, KnownLoss, ListedBounces,
+};
 pub use dns::{BrokenRecord, DnsAnswer, DnsDriftEvidence, DnsFault, DnsRecord, GoodRecord};
 pub use domain_blocks::{
     BLOCKS_LOOKBACK, BlockedRecipient, BlockingDomain, DomainBlocksEvidence, OlderBlocks,

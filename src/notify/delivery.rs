@@ -1,7 +1,8 @@
 //! What is said of sampled mail that is not delivered, or is again.
 
 use crate::model::{
-    DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, Evidence, Incident, Span, Timestamp,
+    DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR, Incident,
+    ListedBounces, RateUnit, Span, Timestamp, UNSETTLED,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_at, list_types};
@@ -118,5 +119,27 @@ pub(super) fn delivery_context(delivery: &DeliveryEvidence, at: Timestamp, style
             approx_percent(share)
         )
     });
-    format!("{problem}{oldest}. {last}{before}")
+    let listed = delivery.listed.map_or_else(String::new, |listed| {
+        format!(" {}.", describe_listed(&listed, at, style))
+    });
+    format!("{problem}{oldest}.{listed} {last}{before}")
+}
+
+/// Returns `38 of 60 recipients bounced in the last hour (63%)`.
+pub(super) fn describe_listed(listed: &ListedBounces, at: Timestamp, style: Style) -> String {
+    let of = match listed.unit {
+        RateUnit::Messages => plural(listed.recipients, "message"),
+        RateUnit::Recipients => plural(listed.recipients, "recipient"),
+        RateUnit::EstimatedRecipients => {
+            format!("about {}", plural(listed.recipients, "recipient"))
+        }
+    };
+    let is_last_hour = listed.window.length() == HOUR && listed.window.until + UNSETTLED >= at;
+    let when = match is_last_hour {
+        true => "in the last hour".to_owned(),
+        false => short_range(listed.window, at, style.zone),
+    };
+    let share = listed.bounced as f64 / listed.recipients.max(1) as f64;
+    let share = approx_percent(share);
+    format!("{} of {of} bounced {when} ({share})", count(listed.bounced))
 }

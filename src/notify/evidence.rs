@@ -2,11 +2,12 @@
 
 use crate::model::{
     BlockingDomain, CanaryOutcome, DeliveryDropEvidence, DeliveryEvidence, DnsDriftEvidence,
-    DnsFault, DomainBlocksEvidence, DropEvidence, Evidence, Incident, MissingBurst, NewLevel,
+    DnsFault, DomainBlocksEvidence, DropEvidence, Evidence, HOUR, Incident, MissingBurst, NewLevel,
     RateEvidence, RateUnit, Rule, SilenceEvidence, SmtpErrorEvidence, StreamKey,
 };
 use crate::notify::alert::Style;
 use crate::notify::context::split_remedy;
+use crate::notify::delivery::describe_listed;
 use crate::notify::describe::{list_types, other_server};
 use crate::notify::link::message_line;
 use crate::notify::rate::{list_classes, rate_denominator, whole_days};
@@ -274,7 +275,7 @@ fn delivery_lines(delivery: &DeliveryEvidence, style: Style) -> Vec<String> {
     let oldest = delivery.since.map_or_else(String::new, |at| {
         format!("; the oldest sent {}", format_time(at, style.zone))
     });
-    vec![
+    let mut lines = vec![
         format!(
             "{} in a row not delivered (threshold {}), {} of them bounced{}, {} still queued{oldest}",
             plural(delivery.unproven, "sampled message"),
@@ -288,7 +289,13 @@ fn delivery_lines(delivery: &DeliveryEvidence, style: Style) -> Vec<String> {
             format_time_or_never(delivery.last_proven_sent, style.zone),
             format_time_or_never(delivery.last_delivered, style.zone)
         ),
-    ]
+    ];
+    lines.extend(
+        delivery
+            .listed
+            .map(|listed| describe_listed(&listed, listed.window.until + HOUR, style)),
+    );
+    lines
 }
 
 /// Returns what became of the mail after it, where that is delivered again.

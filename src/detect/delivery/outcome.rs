@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::{
     Bounced, Delivered, DeliveryModel, DeliveryState, PRIOR_LOSS, Pending, Unchecked, has_bounced,
-    is_lost, is_overdue, state_at, within,
+    is_lost, is_overdue, known_by, state_at, within,
 };
-use crate::model::{History, SampleOutcome, SampledMessage, Span, Timestamp, UsualDelivery};
+use crate::model::{
+    Evidence, Finding, History, KnownLoss, ListedBounces, Rule, SampleOutcome, SampledMessage,
+    Span, Timestamp, UsualDelivery,
+};
 
 /// The minimum number of overdue or bounced messages that is worth a closer look.
 const MIN_SUSPICIOUS: usize = 3;
@@ -108,4 +111,24 @@ pub fn undelivered(sampled: &[SampledMessage], span: Span) -> Option<u64> {
     let known: Vec<DeliveryState> = mail.map(|mail| state_at(mail, span.until)).collect();
     let overdue = known.iter().filter(|state| is_overdue(**state)).count() as u64;
     (overdue > 0 && !known.contains(&Delivered)).then_some(overdue)
+}
+
+/// Adds what the rates say of the hour to findings about sampled mail that bounced.
+pub(in crate::detect) fn add_listed_bounces(findings: &mut [Finding], rates: &[Finding]) {
+    let listed = rates.iter().find_map(|rate| match &rate.evidence {
+        Evidence::Rate(of) if rate.rule == Rule::BounceRate && of.lasting.is_none() => {
+            Some(ListedBounces {
+                bounced: of.numerator,
+                recipients: of.denominator,
+                unit: of.unit,
+                window: Span::before(of.until?, of.window),
+            })
+        }
+        _ => None,
+    });
+    for finding in findings {
+        if let Evidence::Delivery(of) = &mut finding.evidence {
+            of.listed = listed.filter(|listed| of.bounced > 0 && listed.bounced > 0);
+        }
+    }
 }

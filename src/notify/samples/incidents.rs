@@ -2,8 +2,8 @@
 
 use crate::model::{
     BlindEvidence, DAY, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR,
-    Incident, IncidentState, Rule, ServerName, Severity, Span, Step, Timestamp, TokenPlace,
-    Transition,
+    Incident, IncidentState, ListedBounces, RateUnit, Rule, ServerName, Severity, Span, Step,
+    Timestamp, TokenPlace, Transition,
 };
 use crate::notify::samples::{bounces, canary, drift, march, minutes, sends, server_changed};
 
@@ -294,6 +294,7 @@ fn delivery(unproven: u64, queued: u64, since: Timestamp, proven: Option<Timesta
         unproven,
         bounced: 0,
         reasons: Vec::new(),
+        listed: None,
         needed: 4,
         share_before: None,
         queued,
@@ -408,10 +409,19 @@ fn delivery_silence() -> Course {
         move |i| {
             let mut evidence = delivery(4, 0, since, Some(march(4, 7, 36)));
             if let Evidence::Delivery(DeliveryEvidence {
-                bounced, reasons, ..
+                bounced,
+                reasons,
+                listed,
+                ..
             }) = &mut evidence
             {
                 *bounced = 4;
+                *listed = Some(ListedBounces {
+                    bounced: 44,
+                    recipients: 47,
+                    unit: RateUnit::Recipients,
+                    window: Span::new(march(4, 8, 0), march(4, 9, 0)),
+                });
                 *reasons = vec![("DMARCPolicy".to_owned(), 3), ("Blocked".to_owned(), 1)];
             }
             i.evidence = evidence;

@@ -67,6 +67,7 @@ fn all() -> Vec<Evidence> {
             unproven: 5,
             bounced: 3,
             reasons: vec![("DMARCPolicy".to_owned(), 3)],
+            listed: None,
             needed: 3,
             share_before: Some(0.4),
             queued: 1,
