@@ -137,9 +137,11 @@ impl IncidentLog {
         findings.sort_by_key(|f| f.rule);
         self.tell_blocks_once(policy, &mut findings, at);
         self.leave_out_known_stops(policy, &mut findings);
+        self.keep_drops_of_bounces(&mut findings);
         let mut transitions = Vec::new();
         let mut released = Vec::new();
         for finding in &self.merge_views(findings) {
+            transitions.extend(self.take_over(policy, finding, at));
             let key = IncidentKey::from_finding(finding);
             let block = self.find_block(policy, &key, finding, at);
             let inhibited = self.inhibited_by(&key);

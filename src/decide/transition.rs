@@ -420,6 +420,11 @@ fn notify(
     }
     incident.notification_deferred = !notified && (incident.notification_deferred || due);
     incident.notified |= notified;
+    if let Evidence::Rate(rate) = &incident.evidence
+        && notified
+    {
+        incident.told_share = Some(rate.rate());
+    }
     // Time in which a mute holds it back is no wait for quiet hours.
     let waits = incident.notification_deferred && incident.deferred_by_quiet_hours;
     let since = incident.held_by_quiet_since.unwrap_or(at);

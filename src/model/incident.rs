@@ -118,6 +118,9 @@ pub struct Incident {
     /// What was added up over days, where any of its breaches before the last told of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasting: Option<LastingExcess>,
+    /// The share that people were told last, of a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_share: Option<f64>,
     /// When it began by any of its breaches, each time that it returned: a breach looks back for some days only. An older version
     /// stored that of mail that was not delivered alone.
     #[serde(
@@ -189,6 +192,7 @@ impl Incident {
             evidence,
             worst: None,
             lasting: None,
+            told_share: None,
             began_at: None,
             problem: None,
             unread: None,

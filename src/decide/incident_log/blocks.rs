@@ -57,7 +57,7 @@ impl IncidentLog {
         };
         let stop = self.stop_together(policy, key, is_held, at);
         NotificationBlock {
-            inhibited: self.is_inhibited(policy, key, evidence, is_held, at)
+            inhibited: self.is_inhibited(policy, key, (severity, evidence), is_held, at)
                 || stop == Some(StopTogether::Open)
                 || (!was_notified && is_known()),
             muted,
@@ -134,7 +134,7 @@ impl IncidentLog {
         &self,
         policy: &Policy,
         weaker: &IncidentKey,
-        evidence: &Evidence,
+        (severity, evidence): (Severity, &Evidence),
         is_held: bool,
         at: Timestamp,
     ) -> bool {
@@ -147,10 +147,18 @@ impl IncidentLog {
             incident.is_open()
                 && key.inhibits(incident.rule, weaker)
                 && !self.is_told_by_weaker(incident, weaker)
+                // A part that is lost is no reason not to wake.
+                && (incident.rule != Rule::DeliveryDrop || incident.severity >= severity)
                 && (is_held || !holds(incident))
                 && (incident.rule != Rule::BounceRate
                     || (self.is_told_by_rate(incident, weaker, evidence)
-                        && !self.is_inhibited(policy, key, &incident.evidence, is_held, at)))
+                        && !self.is_inhibited(
+                            policy,
+                            key,
+                            (incident.severity, &incident.evidence),
+                            is_held,
+                            at,
+                        )))
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::decide::incident_log::{IncidentKey, IncidentLog};
 use crate::decide::{Policy, transition};
 use crate::model::{
     DAY, Evidence, Finding, Incident, IncidentState, Judgement, KnownExcess, RateEvidence, Rule,
-    Severity, StreamId, Timestamp, ToldBounces, Verdict,
+    Severity, Step, StreamId, Timestamp, ToldBounces, Transition, Verdict,
 };
 
 impl IncidentLog {
@@ -144,8 +144,70 @@ impl IncidentLog {
         }
     }
 
+    /// Lets no drop of the mail that is delivered be over which told of bounces, while a rate of these that it hid goes on.
+    pub(super) fn keep_drops_of_bounces(&self, findings: &mut [Finding]) {
+        let drops = findings
+            .iter_mut()
+            .filter(|f| f.rule == Rule::DeliveryDrop && f.verdict == Verdict::Within);
+        for finding in drops {
+            let key = IncidentKey::from_finding(finding);
+            let is_of_bounces = |own: &&Incident| {
+                let of = &own.evidence;
+                own.notified
+                    && matches!(of, Evidence::DeliveryDrop(drop) if drop.is_of_counted_bounces())
+            };
+            let is_hidden = |rate: &IncidentKey| self.open_of(rate).is_some_and(|i| !i.notified);
+            if self.open_of(&key).filter(is_of_bounces).is_some()
+                && rates_beside(&key).iter().any(is_hidden)
+            {
+                finding.verdict = Verdict::Unresolved;
+            }
+        }
+    }
+
+    /// Lets a delivery silence that is all bounces go on with the incident of the rate that told of them, since both are one problem. One
+    /// that nobody heard of ends for that; returns that end.
+    pub(super) fn take_over(
+        &mut self,
+        policy: &Policy,
+        finding: &Finding,
+        at: Timestamp,
+    ) -> Option<Transition> {
+        let is_of_bounces = matches!(&finding.evidence, Evidence::Delivery(delivery)
+            if finding.verdict == Verdict::Breach && delivery.is_of_counted_bounces());
+        let key = IncidentKey::from_finding(finding);
+        let is_known = self.current.get(&key).is_some_and(|own| {
+            (own.is_open() && own.notified) || transition::stays_closed(own, finding, at)
+        });
+        if !is_of_bounces || is_known || policy.is_muted(&self.server, finding.rule, at) {
+            return None;
+        }
+        let rates = rates_beside(&key);
+        let is_told = |rate: &&IncidentKey| {
+            let open = self.open_of(rate);
+            open.is_some_and(|rate| rate.notified && rate.judged_at < at)
+        };
+        let told = self.current.remove(rates.iter().find(is_told)?)?;
+        let mut before = self.current.insert(key, told)?;
+        let ended = before.is_open().then(|| {
+            before.state = IncidentState::Resolved {
+                at,
+                unwatched: false,
+                disabled: false,
+            };
+            Transition {
+                at,
+                incident: before.clone(),
+                step: Step::Resolved,
+                notified: false,
+            }
+        });
+        self.superseded.push(before);
+        ended
+    }
+
     /// Returns whether people were told of the bounces that are all there is to a drop of the mail that is delivered: by a rate that is no
-    /// less urgent, and is open or was a day before the newest of that mail was sent.
+    /// less urgent, told of half as large a share or more, and is open or was a day before the newest of that mail was sent.
     pub(super) fn is_told_as_bounces(
         &self,
         key: &IncidentKey,
@@ -155,8 +217,9 @@ impl IncidentLog {
         let Evidence::DeliveryDrop(drop) = evidence else {
             return false;
         };
+        let lost = 1.0 - drop.share();
         let tells = |rate: &Incident| match rate.state {
-            IncidentState::Open { .. } => true,
+            IncidentState::Open { .. } => rate.told_share.is_none_or(|told| lost <= 2.0 * told),
             // A stray bounce after it is usual.
             IncidentState::Resolved { at, .. } => drop.newest_lost <= Some(at + DAY),
         };
@@ -185,6 +248,14 @@ impl IncidentLog {
     fn open_of(&self, key: &IncidentKey) -> Option<&Incident> {
         self.current.get(key).filter(|incident| incident.is_open())
     }
+}
+
+/// Returns the keys of the bounce rates where `key` is, the stronger first.
+fn rates_beside(key: &IncidentKey) -> [IncidentKey; 2] {
+    [Rule::HardBounceWake, Rule::BounceRate].map(|problem| IncidentKey {
+        problem,
+        ..key.clone()
+    })
 }
 
 /// Returns whether an incident of `domain_blocks` that ended explains a rate by itself.

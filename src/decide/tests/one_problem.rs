@@ -255,3 +255,121 @@ fn a_drop_that_is_more_than_bounces_or_more_urgent_or_goes_on_is_told() {
         "it goes on without the rate"
     );
 }
+
+/// The newest so many sampled messages hard-bounced, and of so many more there is no news.
+fn all_bounced(bounced: u64, without_news: u64, verdict: Verdict) -> Finding {
+    let mut silence = proof(None, verdict);
+    if let Evidence::Delivery(of) = &mut silence.evidence {
+        (of.unproven, of.bounced) = (bounced + without_news, bounced);
+        of.reasons = vec![("HardBounce".to_owned(), bounced)];
+    }
+    silence
+}
+
+#[test]
+fn a_silence_of_the_bounces_that_a_rate_told_of_takes_its_incident_over() {
+    use Verdict::{Breach, Within};
+    for rule in [Rule::HardBounceWake, Rule::BounceRate] {
+        let mut scene = Scene::new(false);
+        let opened = scene.at(at(0), vec![finding(rule, Breach)]);
+        assert_eq!(opened, [format!("{rule} opened!")]);
+        let worse = scene.at(
+            at(1),
+            vec![all_bounced(3, 0, Breach), finding(rule, Breach)],
+        );
+        assert_eq!(
+            worse,
+            [
+                "delivery_silence escalated!".to_owned(),
+                format!("{rule} opened")
+            ]
+        );
+        assert_eq!(scene.ids[0], scene.ids[1], "one problem, one message");
+        let over = |hours| vec![proof(Some(at(hours)), Within), finding(rule, Within)];
+        assert_eq!(scene.at(at(2), over(2)), NOTHING);
+        let ended = scene.at(at(3), over(3));
+        assert!(
+            ended.contains(&"delivery_silence resolved!".to_owned()),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn a_silence_of_mail_without_news_is_another_problem_than_bounces() {
+    use Verdict::Breach;
+    let mut scene = Scene::new(false);
+    scene.at(at(0), vec![finding(Rule::HardBounceWake, Breach)]);
+    let both = vec![
+        all_bounced(2, 2, Breach),
+        finding(Rule::HardBounceWake, Breach),
+    ];
+    assert_eq!(scene.at(at(1), both), ["delivery_silence opened!"]);
+    assert_ne!(scene.ids[0], scene.ids[1]);
+}
+
+#[test]
+fn a_drop_that_nobody_heard_of_ends_where_the_silence_after_it_takes_over() {
+    use Verdict::Breach;
+    let mut scene = Scene::new(false);
+    scene.bounce(0, Breach);
+    let both = |delivery| vec![delivery, finding(Rule::BounceRate, Breach)];
+    let drop = scene.at(at(1), both(drop_of(8, 0, 1, Breach)));
+    assert_eq!(drop, ["delivery_drop opened"]);
+    let silence = scene.at(at(2), both(all_bounced(3, 0, Breach)));
+    assert_eq!(
+        silence,
+        [
+            "delivery_drop resolved",
+            "delivery_silence escalated!",
+            "bounce_rate opened"
+        ]
+    );
+    let open = scene.log.incidents().filter(|i| i.is_open() && i.notified);
+    assert_eq!(open.count(), 1);
+}
+
+#[test]
+fn a_drop_of_far_more_than_people_were_told_of_is_told() {
+    use Verdict::Breach;
+    let mut scene = Scene::new(false);
+    let rate = |numerator| {
+        let mut rate = finding(Rule::BounceRate, Breach);
+        if let Evidence::Rate(of) = &mut rate.evidence {
+            (of.numerator, of.denominator) = (numerator, 100);
+        }
+        rate
+    };
+    assert_eq!(scene.at(at(0), vec![rate(3)]), ["bounce_rate opened!"]);
+    let both = vec![drop_of(16, 0, 1, Breach), rate(40)];
+    assert_eq!(scene.at(at(1), both), ["delivery_drop opened!"]);
+}
+
+#[test]
+fn a_drop_that_only_warns_hides_no_wake() {
+    use Verdict::Breach;
+    let mut scene = Scene::new(false);
+    let drop = || drop_of(8, 0, 1, Breach);
+    assert_eq!(scene.at(at(0), vec![drop()]), ["delivery_drop opened!"]);
+    let both = vec![drop(), finding(Rule::HardBounceWake, Breach)];
+    assert_eq!(scene.at(at(1), both), ["hard_bounce_wake opened!"]);
+}
+
+#[test]
+fn a_drop_that_told_of_bounces_is_not_over_while_their_rate_is_not() {
+    use Verdict::{Breach, Within};
+    let mut scene = Scene::new(false);
+    let both = |drop, rate| vec![drop_of(8, 0, 1, drop), finding(Rule::BounceRate, rate)];
+    let opened = scene.at(at(0), both(Breach, Breach));
+    assert_eq!(opened, ["delivery_drop opened!", "bounce_rate opened"]);
+    assert_eq!(scene.at(at(1), both(Within, Breach)), NOTHING);
+    assert_eq!(scene.at(at(2), both(Within, Within)), NOTHING);
+    assert_eq!(
+        scene.at(at(3), both(Within, Within)),
+        ["bounce_rate resolved"]
+    );
+    assert_eq!(
+        scene.at(at(4), both(Within, Within)),
+        ["delivery_drop resolved!"]
+    );
+}
