@@ -1,6 +1,8 @@
 //! The message of one step of an incident: what is wrong, compared with what, and what to do next.
 
-use crate::model::{DAY, Severity, Step, Transition, Zone};
+use crate::model::{
+    DAY, HOUR, Incident, IncidentState, Severity, Step, Timestamp, Transition, Zone,
+};
 use crate::notify::context::{context_lines, resolved_lines, since_when};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
@@ -70,11 +72,11 @@ pub(crate) fn footer(transition: &Transition, style: Style) -> String {
         Step::Opened => transition.at > incident.opened_at || incident.returned_at().is_some(),
         Step::Resolved => false,
     };
-    let since = if is_late {
-        let since = since_when(incident, |at| short_time(at, transition.at, style.zone));
-        format!(" · since {since}")
-    } else {
-        String::new()
+    let time = |at| short_time(at, transition.at, style.zone);
+    let since = match over_since(incident, transition.at) {
+        _ if is_late => format!(" · since {}", since_when(incident, time)),
+        Some(over) => format!(" · over since {}", time(over)),
+        None => String::new(),
     };
     format!(
         "hushwatch explain {}{since} · {} {}",
@@ -84,11 +86,46 @@ pub(crate) fn footer(transition: &Transition, style: Style) -> String {
     )
 }
 
+/// Returns since when it is known to be over, where that is told later than after the hour in which it is made sure.
+pub(crate) fn over_since(incident: &Incident, now: Timestamp) -> Option<Timestamp> {
+    let IncidentState::Resolved { at, .. } = incident.state else {
+        return None;
+    };
+    let over = incident
+        .recovered_at
+        .map_or(at, |recovered| recovered.min(at));
+    let is_seen = !incident.is_unwatched() && incident.closed_by.is_none();
+    (is_seen && now.since(over) > HOUR).then_some(over)
+}
+
 impl From<Severity> for Level {
     fn from(severity: Severity) -> Self {
         match severity {
             Severity::Warn => Self::Warn,
             Severity::Wake => Self::Wake,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Rule;
+    use crate::notify::samples::course_of;
+
+    #[test]
+    fn an_end_that_is_told_late_says_since_when_it_is_over() {
+        let style = Style {
+            zone: Zone::UTC,
+            mask: true,
+        };
+        let course = course_of(Rule::BounceRate);
+        let mut end = course.step("resolved").clone();
+        let text = |end: &Transition| alert(end, style).to_text();
+        assert!(!text(&end).contains("over since"), "{}", text(&end));
+        end.at = end.at + HOUR * 8;
+        assert!(text(&end).contains(" · over since "), "{}", text(&end));
+        end.incident.closed_by = Some("ops".to_owned());
+        assert!(!text(&end).contains("over since"), "{}", text(&end));
     }
 }

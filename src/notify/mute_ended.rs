@@ -1,7 +1,7 @@
 //! What a mute or quiet hours kept back, in one message at their end.
 
 use crate::model::{Incident, MAX_QUIET_HOURS, Timestamp};
-use crate::notify::alert::Style;
+use crate::notify::alert::{Style, over_since};
 use crate::notify::context::since_when;
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
@@ -91,8 +91,11 @@ fn open_line(incident: &Incident, now: Timestamp, style: Style) -> String {
 }
 
 fn resolved_line(incident: &Incident, now: Timestamp, style: Style) -> String {
+    let over = over_since(incident, now).map_or_else(String::new, |over| {
+        format!(" · over since {}", short_time(over, now, style.zone))
+    });
     format!(
-        "{}{}: {} · {}",
+        "{}{}: {}{over} · {}",
         Level::Resolved.label(),
         location(incident),
         describe_resolved(incident, now, style),
