@@ -149,6 +149,41 @@ fn a_drop_with_a_quiet_night_in_it_is_one_incident_and_is_not_over_after_the_nig
     );
 }
 
+/// A stop of a working day, and two fifths of the mail for days after it: what follows the stop is one drop, which ends once.
+#[test]
+fn a_drop_after_a_silence_does_not_end_with_one_better_hour() {
+    let mixed = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    let stop = Span::new(
+        start() + DAY * 59 + 8 * HOUR,
+        start() + DAY * 59 + 20 * HOUR,
+    );
+    let low = Span::new(stop.until, stop.until + 4 * DAY);
+    let mut sent = Vec::new();
+    for hour in 0..70 * 24_u64 {
+        let usual = match hour % 24 {
+            8..20 => 36,
+            _ => 6,
+        };
+        let at = start() + HOUR * u32::try_from(hour).expect("few");
+        let one_of = if low.contains(at) { 5 } else { 2 };
+        let drawn = (0..usual).map(|n| mixed(hour * 64 + n));
+        let sent_in = drawn.filter(|drawn| drawn % one_of == 0);
+        sent.extend(sent_in.map(|drawn| at + Duration::from_secs(drawn / 7 % 3600)));
+    }
+    sent.retain(|at| !stop.contains(*at));
+    sent.sort();
+    let steps = replay(&sent, days(57, 68));
+    let turns = steps
+        .iter()
+        .filter(|t| matches!(t.step, Step::Opened | Step::Resolved));
+    let turns: Vec<_> = turns.map(|t| (t.at, t.step, t.incident.rule)).collect();
+    assert!(turns.len() >= 2, "{turns:?}");
+    for pair in turns.windows(2) {
+        let apart = pair[1].0.since(pair[0].0);
+        assert!(apart >= 6 * HOUR, "{turns:?}");
+    }
+}
+
 /// Five working days at a third, then a usual weekend: most of a week was low, and it is not any more.
 #[test]
 fn a_level_that_the_newest_days_have_left_is_not_normal() {

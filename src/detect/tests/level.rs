@@ -79,6 +79,22 @@ fn a_newsletter_that_goes_on_hides_no_lower_level_of_the_other_mail() {
     );
 }
 
+/// With a newsletter that began after the fall there is more mail than before: what is told is the mail that fell.
+#[test]
+fn a_newsletter_that_began_after_a_fall_is_no_rise_of_what_fell() {
+    let halved = |day: u32, hour: u32| match day {
+        0..56 => week(day, hour),
+        _ => week(day, hour).div_ceil(2),
+    };
+    let tuesdays = (8..12).map(|week| 1 + 7 * week);
+    let sent = by_hour(84, halved).into_iter().chain(newsletters(tuesdays));
+    let history = history(sent, start() + DAY * 84);
+    let level = LevelShift::find(&history, start() + DAY * 84);
+    let level = level.expect("a level").new_level();
+    let share = level.per_day / level.per_day_before;
+    assert!((0.45..0.75).contains(&share), "{level:?}");
+}
+
 /// A stop on a Wednesday, and one on the Monday after it.
 #[test]
 fn two_stops_of_a_week_are_no_lower_level() {
