@@ -40,12 +40,27 @@ pub(super) struct HttpResponse {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ApiBody {
-    ok: Option<bool>,
+    ok: serde_json::Value,
     error: serde_json::Value,
     channel: serde_json::Value,
     ts: serde_json::Value,
     needed: serde_json::Value,
     response_metadata: serde_json::Value,
+}
+
+impl ApiBody {
+    fn is_yes(&self) -> bool {
+        self.ok == true
+    }
+
+    /// Stand-ins for Slack may write it as text.
+    fn is_no(&self) -> bool {
+        self.ok == false || self.ok == "false"
+    }
+
+    fn names_known_error(&self) -> bool {
+        self.error.as_str().and_then(ErrorCode::parse).is_some()
+    }
 }
 
 /// Reads the answer to a post.
@@ -67,12 +82,12 @@ fn read_api(response: &HttpResponse) -> Result<Receipt, Error> {
     let body = response.body.as_deref().unwrap_or_default();
     let parsed: Option<ApiBody> = serde_json::from_slice(body).ok();
     match parsed {
-        Some(body) if response.status == 200 && body.ok == Some(true) => Ok(Receipt {
+        Some(body) if response.status == 200 && body.is_yes() => Ok(Receipt {
             channel: body.channel.as_str().map(str::to_owned),
             ts: body.ts.as_str().map(str::to_owned),
         }),
-        Some(body) if body.ok == Some(false) => Err(body_error(&body, response.status)),
-        _ if response.status == 200 && is_web_page(&trim_body(body)) => Err(web_page_error()),
+        Some(body) if body.is_no() => Err(body_error(&body, response.status)),
+        _ if response.status == 200 && is_web_page(&trim_body(body)) => Err(web_page_error(200)),
         _ if response.status == 200 => Err(unreadable_error(response)),
         _ => Err(post_rejection(response.status, None, "")),
     }
@@ -91,10 +106,12 @@ fn read_webhook(response: &HttpResponse) -> Result<Receipt, Error> {
         return Err(unreadable_error(response));
     };
     if is_web_page(&text) {
-        return Err(web_page_error());
+        return Err(web_page_error(status));
     }
     match serde_json::from_str::<ApiBody>(&text) {
-        Ok(body) if body.ok == Some(false) => Err(body_error(&body, status)),
+        Ok(body) if body.is_no() || (!body.is_yes() && body.names_known_error()) => {
+            Err(body_error(&body, status))
+        }
         _ => {
             let known = |code: &&str| ErrorCode::parse(code).is_some();
             match quotable_code(&text).filter(known) {
@@ -116,11 +133,15 @@ fn is_web_page(text: &str) -> bool {
 }
 
 /// The error for a web page with a status of success. It comes from a proxy or a login page, which passed nothing on.
-fn web_page_error() -> Error {
-    Error::new(
+fn web_page_error(status: u16) -> Error {
+    let error = Error::new(
         RetryClass::Permanent,
         "cannot post to Slack: a web page answered instead of Slack; check the address, and the proxy if there is one",
-    )
+    );
+    Error {
+        status: Some(status),
+        ..error
+    }
 }
 
 /// Returns the error for a post that was rejected; `details` are Slack's on the code.

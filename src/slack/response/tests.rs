@@ -87,6 +87,41 @@ fn a_webhook_refuses_with_a_status_and_a_word() {
 }
 
 #[test]
+fn a_webhook_that_names_a_known_error_in_json_refuses_whatever_its_status() {
+    for (body, code) in [
+        (
+            r#"{"error":"channel_not_found"}"#,
+            Some(ErrorCode::ChannelNotFound),
+        ),
+        (
+            r#"{"ok":null,"error":"invalid_auth"}"#,
+            Some(ErrorCode::InvalidAuth),
+        ),
+        (
+            r#"{"ok":"false","error":"channel_not_found"}"#,
+            Some(ErrorCode::ChannelNotFound),
+        ),
+        (r#"{"ok":"false","error":"x"}"#, None),
+    ] {
+        let error = read_error(Dialect::Webhook, 200, body);
+        assert_eq!(
+            (error.class, error.code),
+            (RetryClass::Permanent, code),
+            "{body}"
+        );
+    }
+    for body in [
+        r#"{"ok":true,"error":"channel_not_found"}"#,
+        r#"{"error":null}"#,
+        r#"{"error":""}"#,
+        r#"{"error":"a_word_of_tomorrow"}"#,
+    ] {
+        let read = read(Dialect::Webhook, &answer(200, body));
+        assert_eq!(read, Ok(Receipt::default()), "{body}");
+    }
+}
+
+#[test]
 fn a_webhook_accepts_with_any_success_that_names_no_error() {
     for (status, body) in [
         (200, "ok"),
