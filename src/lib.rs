@@ -60,7 +60,8 @@
 //! 1. `detect` and `decide` do no I/O, read no clock, draw no random number, and cannot fail.
 //! 2. An incident's new state and its outbox row are committed together or not at all.
 //! 3. An outbox row is marked sent only after the destination accepted it: a crash may repeat a message, never lose one. A
-//!    message that nothing ever confirms is repeated once, then given up, and the next accepted one names it.
+//!    message that nothing ever confirms is repeated once, then given up, as is one that alone is refused for hours; the next
+//!    accepted one names it.
 //! 4. Findings are logged before delivery is tried.
 //! 5. A failed poll is never stored as zeros. What was not covered is unknown.
 //! 6. What is due is computed from the store, never from the memory of the process.

@@ -1,12 +1,18 @@
 //! The worker of one channel: sends its messages one after the other, in order.
 
-use std::collections::BTreeSet;
+mod refused;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use crate::clock;
 use crate::cycle::Notifier;
+use crate::cycle::deliver::channel::refused::{
+    bring_forward_least_tried, is_of_one_message, is_step, need_not_be_of_channel,
+    waits_for_another,
+};
 use crate::cycle::deliver::notifier::Form;
 use crate::cycle::deliver::reconcile::{Reconciled, reconcile};
 use crate::cycle::deliver::turn::{Turn, failed_attempt};
@@ -22,7 +28,8 @@ use crate::store::{
 /// The maximum number of attempts that end without an answer: the first one and one repeat. One in which the process died does
 /// not count, as it says nothing about Slack.
 const MAX_UNANSWERED: u64 = 2;
-/// The number of attempts after which an edit or a reply that is not taken, while other messages are, is posted anew.
+/// The number of attempts after which what is not taken, while other messages are, is sent in another form: an edit or a reply is
+/// posted anew, a post is sent as plain text.
 const MAX_STUCK_ATTEMPTS: u64 = 3;
 /// The delay between attempts doubles this often at most; by then it is days.
 const MAX_DOUBLINGS: u32 = 12;
@@ -38,8 +45,10 @@ pub(super) struct ChannelWorker {
 enum Outcome {
     /// It was accepted, now or in an earlier attempt.
     Accepted,
-    /// It stays, and the next may be tried: its content was refused, or another process has it.
+    /// It stays, and the next may be tried: another process has it.
     Skipped,
+    /// It stays, and the next may be tried: its content was refused.
+    Unfit,
     /// It stays until Slack says what became of an earlier attempt.
     Deferred,
     /// It stays, and nothing more is sent to this channel now.
@@ -49,13 +58,17 @@ enum Outcome {
     /// Its edit or reply was not taken, which says nothing about other messages: it stays, and what names none of its incidents
     /// may be tried.
     Stuck,
+    /// Its post was not taken, which need not say anything about the channel: it stays, and one other message is tried to know.
+    Refused,
+    /// The same of a repeat that was not answered either.
+    Unanswered,
     /// The message that it edits is gone, or takes no edits or replies any more: it is posted anew.
     Gone,
 }
 
 impl ChannelWorker {
-    /// Sends until the channel fails or the deadline is reached. A message that is refused for its content stops no other. One
-    /// that is deferred stops those that name one of its incidents: the end of an incident must not be read before its beginning.
+    /// Sends until the channel fails or the deadline is reached. A message that is refused by itself stops no other. One that is
+    /// deferred stops those that name one of its incidents: the end of an incident must not be read before its beginning.
     pub(super) async fn send_all(
         &self,
         rows: Vec<OutboxRow>,
@@ -63,28 +76,42 @@ impl ChannelWorker {
         let mut counts = DeliveryCounts::default();
         let mut deferred: BTreeSet<&str> = BTreeSet::new();
         let mut stuck: Vec<&OutboxRow> = Vec::new();
-        let is_terminal = matches!(self.notifier, Notifier::Writer(_));
-        for (index, row) in rows.iter().enumerate() {
-            // A digest reports how things are, whichever steps are still to be read.
-            let is_step = row.message.kind != MessageKind::Digest;
+        let mut refused: Vec<&OutboxRow> = Vec::new();
+        let mut queue: VecDeque<&OutboxRow> = rows.iter().collect();
+        let (mut is_first, mut is_in_doubt) = (true, false);
+        while let Some(row) = queue.pop_front() {
             let incidents = || row.message.incidents.iter().map(String::as_str);
-            if is_step && incidents().any(|id| deferred.contains(id)) {
+            if waits_for_another(row, &deferred) {
                 continue;
             }
-            if index > 0 && Instant::now() >= self.turn.deadline {
-                tracing::warn!("delivery deadline reached; remaining messages deferred");
-                break;
-            }
-            if index > 0 && !is_terminal {
-                sleep(self.pace).await;
+            if !std::mem::take(&mut is_first) {
+                if Instant::now() >= self.turn.deadline {
+                    tracing::warn!("delivery deadline reached; remaining messages deferred");
+                    break;
+                }
+                self.pause().await;
             }
             match self.deliver_row(row).await? {
                 Outcome::Accepted => counts.sent += 1,
                 Outcome::GivenUp => counts.given_up += 1,
-                Outcome::Deferred if is_step => deferred.extend(incidents()),
+                Outcome::Deferred if is_step(row) => deferred.extend(incidents()),
                 Outcome::Stuck => {
                     deferred.extend(incidents());
                     stuck.push(row);
+                }
+                Outcome::Unfit => refused.push(row),
+                outcome @ (Outcome::Refused | Outcome::Unanswered) => {
+                    deferred.extend(incidents().filter(|_| is_step(row)));
+                    if matches!(outcome, Outcome::Refused) {
+                        refused.push(row);
+                    }
+                    if counts.sent == 0 {
+                        // Where no other is taken either, it is the channel.
+                        if std::mem::replace(&mut is_in_doubt, true) {
+                            break;
+                        }
+                        bring_forward_least_tried(&mut queue, &deferred);
+                    }
                 }
                 Outcome::Deferred | Outcome::Skipped => {}
                 Outcome::Blocked | Outcome::Gone => break,
@@ -93,7 +120,23 @@ impl ChannelWorker {
         for row in stuck {
             self.forget_stuck(row).await?;
         }
+        if counts.sent > 0 {
+            for row in refused {
+                match self.settle_refused(row).await? {
+                    Outcome::Accepted => counts.sent += 1,
+                    Outcome::GivenUp => counts.given_up += 1,
+                    _ => {}
+                }
+            }
+        }
         Ok(counts)
+    }
+
+    /// Waits as long as one message of a channel has to come after another.
+    async fn pause(&self) {
+        if !matches!(self.notifier, Notifier::Writer(_)) {
+            sleep(self.pace).await;
+        }
     }
 
     async fn deliver_row(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
@@ -173,6 +216,7 @@ impl ChannelWorker {
                 match outcome {
                     _ if is_gone => self.forget_handle(row).await,
                     Outcome::Blocked if is_stuck => Ok(Outcome::Stuck),
+                    Outcome::Unfit => Ok(Outcome::Skipped),
                     outcome => Ok(outcome),
                 }
             }
@@ -232,6 +276,13 @@ impl ChannelWorker {
                     return Ok(Outcome::Deferred);
                 }
                 Reconciled::Unknown => is_last = earlier.unanswered + 1 >= MAX_UNANSWERED,
+                Reconciled::NotDelivered if earlier.unanswered < MAX_UNANSWERED => {}
+                Reconciled::NotDelivered if self.is_unseen(row, earlier).await? => {
+                    return self.give_up(row).await;
+                }
+                Reconciled::NotDelivered if !self.retry_is_due(row, earlier) => {
+                    return Ok(Outcome::Deferred);
+                }
                 Reconciled::NotDelivered => {}
             }
         }
@@ -249,7 +300,12 @@ impl ChannelWorker {
             }
             _ => false,
         };
-        let is_stuck = matches!(form, Form::Reply(_)) && error.is_some_and(is_of_one_message);
+        let is_stuck = error.is_some_and(|error| match form {
+            Form::Reply(_) => is_of_one_message(error),
+            // The first time it is left to the next cycle, as nobody knows whether it was posted.
+            Form::Post if is_unconfirmed => earlier.is_some(),
+            Form::Post => need_not_be_of_channel(error),
+        });
         let outcome = self.record(row, began, result, &given_up).await?;
         if is_refused {
             return self.forget_handle(row).await;
@@ -257,10 +313,12 @@ impl ChannelWorker {
         if is_last && is_unconfirmed {
             return self.give_up(row).await;
         }
-        match outcome {
-            Outcome::Blocked if is_stuck => Ok(Outcome::Stuck),
-            outcome => Ok(outcome),
-        }
+        Ok(match (outcome, form) {
+            (Outcome::Blocked, Form::Reply(_)) if is_stuck => Outcome::Stuck,
+            (Outcome::Blocked, Form::Post) if is_stuck && is_unconfirmed => Outcome::Unanswered,
+            (Outcome::Blocked, Form::Post) if is_stuck => Outcome::Refused,
+            (outcome, _) => outcome,
+        })
     }
 
     /// Moves what waits for the channel of `row`, which refuses it, to the one that stands in for it.
@@ -288,7 +346,13 @@ impl ChannelWorker {
         began: Timestamp,
     ) -> Result<Option<Vec<GivenUp>>, store::Error> {
         let channel = row.message.channel.clone();
-        let given_up = move |s: &mut store::Database| s.given_up_rows(&channel);
+        let is_repeat = row.attempts > 0;
+        let given_up = move |s: &mut store::Database| {
+            let mut given_up = s.given_up_rows(&channel)?;
+            // The name of what was refused may be refused, too.
+            given_up.retain(|other| !(is_repeat && other.is_refused));
+            Ok(given_up)
+        };
         self.turn.claim(row, began, given_up).await
     }
 
@@ -296,14 +360,19 @@ impl ChannelWorker {
     async fn give_up(&self, row: &OutboxRow) -> Result<Outcome, store::Error> {
         let incident = row.message.incident.as_deref();
         let headline = row.message.text.lines().next().unwrap_or_default();
-        let note = given_up::line(incident, headline);
+        let is_refused = row.unconfirmed.is_none();
+        let note = given_up::line(incident, headline, is_refused);
         Ok(match self.turn.give_up(row, note).await? {
             None => Outcome::Deferred,
             Some(false) => Outcome::Skipped,
             Some(true) => {
+                let why = match is_refused {
+                    true => "Slack refused it each time, also as plain text, and takes others",
+                    false => "Slack confirmed no attempt to send it",
+                };
                 tracing::error!(
                     incident,
-                    "gave up a message: it was sent twice, and Slack confirmed neither; the next message names it"
+                    "gave up a message: {why}; the next message names it"
                 );
                 Outcome::GivenUp
             }
@@ -341,7 +410,7 @@ impl ChannelWorker {
     ) -> Result<Outcome, store::Error> {
         let outcome = match &result {
             Ok(_) => Outcome::Accepted,
-            Err(error) if error.class == RetryClass::BadPayload => Outcome::Skipped,
+            Err(error) if error.class == RetryClass::BadPayload => Outcome::Unfit,
             Err(_) => Outcome::Blocked,
         };
         let failure = result.as_ref().err().map(|error| error.class.name());
@@ -357,16 +426,6 @@ impl ChannelWorker {
             self.turn.store.call(move |s| s.mark_named(&named)).await?;
         }
         Ok(outcome)
-    }
-}
-
-/// Returns whether an edit or a reply failed by an error that need not be one of the channel or the token: no answer, one that
-/// is none of Slack's, or trouble at Slack that asks for no pause.
-fn is_of_one_message(error: &slack::Error) -> bool {
-    match error.class {
-        RetryClass::Retry => error.retry_after.is_none(),
-        RetryClass::Unconfirmed => true,
-        RetryClass::Permanent | RetryClass::BadPayload => !error.has_code,
     }
 }
 

@@ -37,7 +37,7 @@ use crate::store::{self, Database, MessageKind, OutboxRow, Store};
 pub struct DeliveryCounts {
     pub sent: u64,
     pub pending: u64,
-    /// Messages set aside, since nothing confirmed them and they were repeated once.
+    /// Messages set aside: nothing confirmed them and they were repeated once, or they alone were refused.
     pub given_up: u64,
 }
 

@@ -88,7 +88,8 @@ impl Notifier {
             Form::Post | Form::Reply(_) => from_row(&row.message),
         };
         for other in given_up {
-            let line = given_up::line(other.incident.as_deref(), &other.headline);
+            let incident = other.incident.as_deref();
+            let line = given_up::line(incident, &other.headline, other.is_refused);
             message = message.with_line(&line);
         }
         let (slack, common) = match self {
@@ -112,6 +113,25 @@ impl Notifier {
             }
             answer => answer,
         }
+    }
+
+    /// Makes one attempt to post the message of `row` by itself, as nothing but text.
+    pub(crate) async fn send_plain(&self, row: &OutboxRow) -> Result<Receipt, slack::Error> {
+        let Self::Slack { slack, channel } = self else {
+            return self.send(row, &Form::Post, &[]).await;
+        };
+        let message = match self.has_threads() {
+            true => top_message(row),
+            false => from_row(&row.message),
+        };
+        let envelope = Envelope {
+            key: None,
+            ..envelope(row, &Form::Post)
+        };
+        let plain = slack::plain_payload(&message, envelope);
+        slack
+            .post(destination(row, channel.as_deref()), &plain)
+            .await
     }
 
     /// Makes one attempt to edit the message of `parent`, so that it says what `row` says of it. A refused layout is sent once more

@@ -183,12 +183,14 @@ pub struct UnconfirmedAttempt {
     pub unanswered: u64,
 }
 
-/// A message that was set aside: no attempt to post it was ever confirmed, and no further one is made.
+/// A message that was set aside: no attempt to post it was ever accepted, and no further one is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenUp {
     pub seq: i64,
     pub incident: Option<String>,
     pub headline: String,
+    /// Whether each attempt was refused, so that it cannot have been posted.
+    pub is_refused: bool,
 }
 
 /// How an attempt to send ended.

@@ -1,7 +1,7 @@
 //! Messages to be told. A row is marked sent only after it was accepted.
 //!
 //! The states of a row: `pending`, `sending` (an attempt is running, or its process died), `sent`, `given_up` (no attempt
-//! was ever confirmed), `given_up_named` (and a later message said so) and `replaced` (it waited, and a later message tells it).
+//! was ever accepted), `given_up_named` (and a later message said so) and `replaced` (it waited, and a later message tells it).
 //!
 //! The `thread` of a picture is the digest below which it is shown.
 //!
@@ -139,7 +139,7 @@ impl Database {
         })
     }
 
-    /// Gives up a message that nothing ever confirmed, and writes `note` for the digest; returns false if it was accepted in
+    /// Gives up a message that was never accepted, and writes `note` for the digest; returns false if it was accepted in
     /// the meantime.
     pub fn give_up_row(&mut self, seq: i64, note: &Note) -> Result<bool, Error> {
         self.write(Scope::All, |s| {
@@ -157,7 +157,9 @@ impl Database {
     /// Returns the messages to `channel` that were given up and that no accepted message has named yet, in order.
     pub fn given_up_rows(&mut self, channel: &str) -> Result<Vec<GivenUp>, Error> {
         self.rows(
-            "SELECT seq, incident, text FROM outbox WHERE state = 'given_up' AND channel = ?1 ORDER BY seq",
+            "SELECT seq, incident, text,
+                 (SELECT count(*) FROM attempts a WHERE a.outbox = outbox.seq AND a.unknown = 1)
+             FROM outbox WHERE state = 'given_up' AND channel = ?1 ORDER BY seq",
             &values![channel],
             |row| {
                 let text: String = row.get(2)?;
@@ -165,6 +167,7 @@ impl Database {
                     seq: row.get(0)?,
                     incident: row.get(1)?,
                     headline: text.lines().next().unwrap_or_default().to_owned(),
+                    is_refused: row.get::<u64>(3)? == 0,
                 })
             },
         )
