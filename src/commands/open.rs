@@ -132,19 +132,21 @@ pub(crate) async fn open_for_cycle(
     tracing::info!("the data is in {store} ({})", store.decided_by);
     let outage = Outage::new(store, OutageSubject::Database);
     let access = check_access(store).map_err(SetupError::from);
-    let context = access.and_then(|()| Context::open(config, notifier.clone()));
+    let context = access.and_then(|()| Context::open(config.clone(), notifier.clone()));
+    // Who sets a database up that never worked from here is at work on it, and reads the error.
+    let is_told = |error: &store::Error| !error.is_refused() || outage.was_used();
     if let Err(SetupError::Store(error)) = &context
-        && !error.is_refused()
+        && is_told(error)
     {
-        alert_outage(&notifier, &outage, error).await;
+        alert_outage(&notifier, &config, &outage, error).await;
     }
     let context = context.map(Arc::new).map_err(setup_error)?;
     // The cycle reports what may pass; what needs another configuration ends it here, before anything is sent.
     match context.check_database().await {
         Err(error) if error.is_of_configuration() => {
-            // No configuration is wrong, and monitoring has stopped.
-            if error.is_of_newer_schema() {
-                alert_outage(&notifier, &outage, &error).await;
+            // Monitoring has stopped, and it may be no configuration of ours that is wrong.
+            if is_told(&error) {
+                alert_outage(&notifier, &config, &outage, &error).await;
             }
             Err((USAGE, error.to_string()))
         }

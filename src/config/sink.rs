@@ -83,6 +83,11 @@ impl Credential {
 }
 
 impl SinkConfig {
+    /// Returns whether it gets what wakes somebody, such as that hushwatch itself cannot work.
+    pub fn takes_wakes(&self) -> bool {
+        self.severities.is_empty() || self.severities.contains(&Severity::Wake)
+    }
+
     /// Returns whether it gets an incident. One of several servers is, where any of them is chosen.
     pub fn wants(&self, incident: &Incident) -> bool {
         let is_chosen = |server: &ServerName| self.servers.contains(server);

@@ -131,14 +131,16 @@ pub async fn run_cycle(
         Ok(_) => {
             context.store.keep_reserve();
             context.outage.clear();
+            context.outage.remember_use();
             context.clock_outage.clear();
         }
         Err(CycleError::Store(error)) => {
-            alert_outage(&context.notifier, &context.outage, error).await;
+            alert_outage(&context.notifier, &context.config, &context.outage, error).await;
         }
         Err(CycleError::ClockSkew(skew)) => {
             context.store.call(|s| s.forget_unpolled_servers()).await?;
-            alert_skew(&context.notifier, &context.clock_outage, *skew).await;
+            let outage = &context.clock_outage;
+            alert_skew(&context.notifier, &context.config, outage, *skew).await;
         }
         Err(_) => {}
     }

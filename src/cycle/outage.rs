@@ -1,6 +1,7 @@
-//! What is known of an outage of the database or the clock, outside of the database: whether people were alerted. Processes that follow each other, as
+//! What is known of an outage of the database or the clock, outside of the database: whether people were alerted, each destination by itself. Processes that follow each other, as
 //! under cron or after a restart, find it in a file.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -18,6 +19,8 @@ use crate::ownership;
 const REPEAT_AFTER: Duration = DAY;
 /// In a folder with this bit, nobody but its owner removes or renames a file.
 const STICKY: u32 = 0o1000;
+/// The end of the name of the file which says that a database on a server was usable from here.
+const USED_SUFFIX: &str = "-used";
 
 /// What is out of order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +82,32 @@ impl Mark {
         self.stage == Stage::Alerted && self.at <= now && now < self.at + REPEAT_AFTER
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let (at, stage) = text.trim().split_once(' ')?;
-        let stage = Stage::ALL.into_iter().find(|s| s.name() == stage)?;
-        let at = Timestamp::parse(at)?;
-        Some(Self { at, stage })
+    /// Returns the later of two marks; of the same time, that of whoever knows more.
+    fn max_by_time(self, other: Self) -> Self {
+        std::cmp::max_by_key(self, other, |mark| (mark.at, mark.stage))
     }
+
+    /// Reads a line, with the destination that it is of.
+    fn parse(line: &str) -> Option<(String, Self)> {
+        let mut words = line.trim().splitn(3, ' ');
+        let at = Timestamp::parse(words.next()?)?;
+        let stage = words.next()?;
+        let stage = Stage::ALL.into_iter().find(|s| s.name() == stage)?;
+        let destination = words.next().unwrap_or_default().to_owned();
+        Some((destination, Self { at, stage }))
+    }
+
+    fn line(self, destination: &str) -> String {
+        let line = format!("{} {} {destination}", self.at, self.stage.name());
+        format!("{}\n", line.trim_end())
+    }
+}
+
+/// What is remembered, by destination: a sink's channel, or empty for Slack and the terminal.
+type Marks = BTreeMap<String, Mark>;
+
+fn parse_marks(text: &str) -> Marks {
+    text.lines().filter_map(Mark::parse).collect()
 }
 
 /// The memory of the outages of one subject, of a database or the clock that its cycles go by: this process's own, and a file where one can be written.
@@ -99,7 +122,11 @@ pub(crate) struct Outage {
     subject: OutageSubject,
     /// Where the data is, as it is named to people.
     place: String,
-    own: Mutex<Option<Mark>>,
+    own: Mutex<Marks>,
+    /// In order of preference: where it is remembered that a database on a server was used.
+    used: Vec<PathBuf>,
+    is_on_server: bool,
+    shared_used: String,
 }
 
 impl Outage {
@@ -111,9 +138,11 @@ impl Outage {
         let state = settings.state_directory.as_deref();
         let in_state = state.and_then(|folder| Some(folder.join(beside.file_name()?)));
         let mut files: Vec<PathBuf> = [beside].into_iter().chain(in_state).collect();
+        let mut used = Vec::new();
         if settings.database.is_some() {
             // Only the state directory is sure to be this service's own.
             files.reverse();
+            used.extend(state.map(|folder| folder.join(format!("hushwatch{USED_SUFFIX}"))));
         }
         let mut last_resorts = settings.last_resorts.clone();
         if settings.path.as_os_str() == ":memory:" {
@@ -123,10 +152,13 @@ impl Outage {
         Self {
             files,
             last_resorts,
-            shared_name: shared_name(settings, subject),
+            shared_name: shared_name(settings, subject.suffix()),
             subject,
             place: settings.to_string(),
             own: Mutex::default(),
+            used,
+            is_on_server: settings.database.is_some(),
+            shared_used: shared_name(settings, USED_SUFFIX),
         }
     }
 
@@ -139,29 +171,77 @@ impl Outage {
         self.subject
     }
 
-    /// Returns what is known, by this process or by an earlier one.
-    pub(crate) fn read(&self) -> Option<Mark> {
-        let read = |path: &Path| Mark::parse(&fs::read_to_string(path).ok()?);
-        let own = *self.own();
-        own.or_else(|| {
-            // An older one may lie where nothing can be written any more.
-            let kept = self.files.iter().cloned().chain(self.shared_files());
-            let marks = kept.filter_map(|path| read(&path));
-            marks.max_by_key(|mark| (mark.at, mark.stage))
-        })
+    /// Returns what `destination` is known to know, by this process or by an earlier one.
+    pub(crate) fn read(&self, destination: &str) -> Option<Mark> {
+        self.marks().get(destination).copied()
     }
 
-    /// Remembers `mark`. Returns whether later processes will know it too.
-    pub(crate) fn write(&self, mark: Mark) -> bool {
-        *self.own() = Some(mark);
-        let line = format!("{} {}\n", mark.at, mark.stage.name());
-        if self.files.iter().any(|path| write(path, &line).is_ok()) {
-            return true;
+    fn marks(&self) -> Marks {
+        let own = self.own().clone();
+        if !own.is_empty() {
+            return own;
         }
-        self.last_resorts.iter().any(|folder| {
-            let own = make_own_folder(folder);
-            own.is_some_and(|own| write(&own.join(&self.shared_name), &line).is_ok())
-        })
+        let mut marks = Marks::new();
+        // An older one may lie where nothing can be written any more.
+        for path in self.files.iter().cloned().chain(self.shared_files()) {
+            for (destination, mark) in parse_marks(&fs::read_to_string(path).unwrap_or_default()) {
+                let newest = marks.entry(destination).or_insert(mark);
+                *newest = (*newest).max_by_time(mark);
+            }
+        }
+        marks
+    }
+
+    /// Remembers `mark` of `destination`. Returns whether later processes will know it too.
+    pub(crate) fn write(&self, destination: &str, mark: Mark) -> bool {
+        let mut marks = self.marks();
+        marks.insert(destination.to_owned(), mark);
+        self.write_all(marks)
+    }
+
+    /// Forgets what `destination` knows.
+    pub(crate) fn forget(&self, destination: &str) {
+        let mut marks = self.marks();
+        marks.remove(destination);
+        if marks.is_empty() {
+            self.clear();
+        } else {
+            self.write_all(marks);
+        }
+    }
+
+    fn write_all(&self, marks: Marks) -> bool {
+        let lines = marks
+            .iter()
+            .map(|(destination, mark)| mark.line(destination));
+        let lines: String = lines.collect();
+        *self.own() = marks;
+        self.keep(&self.files, &self.shared_name, &lines)
+    }
+
+    /// Writes `text` to the first of `files` that can be written, or to the file `shared` in a folder of its own.
+    fn keep(&self, files: &[PathBuf], shared: &str, text: &str) -> bool {
+        files.iter().any(|path| write(path, text).is_ok())
+            || self.last_resorts.iter().any(|folder| {
+                let own = make_own_folder(folder);
+                own.is_some_and(|own| write(&own.join(shared), text).is_ok())
+            })
+    }
+
+    /// Remembers that a database on a server was used from here: where it refuses later, nobody is at work on its configuration.
+    pub(crate) fn remember_use(&self) {
+        if self.is_on_server {
+            self.keep(&self.used, &self.shared_used, &self.place);
+        }
+    }
+
+    /// Returns whether an earlier process used this very database on a server.
+    pub(crate) fn was_used(&self) -> bool {
+        let shared = self.last_resorts.iter().filter_map(|at| own_folder(at));
+        let shared = shared.map(|own| own.join(&self.shared_used));
+        let mut kept = self.used.iter().cloned().chain(shared);
+        self.is_on_server
+            && kept.any(|path| fs::read_to_string(path).is_ok_and(|place| place == self.place))
     }
 
     /// Returns where its file may lie in folders that others may write, too.
@@ -175,7 +255,7 @@ impl Outage {
 
     /// Forgets the outage, which is over.
     pub(crate) fn clear(&self) {
-        *self.own() = None;
+        self.own().clear();
         for path in self.files.iter().cloned().chain(self.shared_files()) {
             if let Err(error) = fs::remove_file(&path)
                 && error.kind() != io::ErrorKind::NotFound
@@ -189,19 +269,19 @@ impl Outage {
         }
     }
 
-    fn own(&self) -> MutexGuard<'_, Option<Mark>> {
+    fn own(&self) -> MutexGuard<'_, Marks> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns a name that no other database has, and no other subject.
-fn shared_name(settings: &StoreSettings, subject: OutageSubject) -> String {
+/// Returns a name with this end that no other database has.
+fn shared_name(settings: &StoreSettings, suffix: &str) -> String {
     let path = std::path::absolute(&settings.path).unwrap_or_else(|_| settings.path.clone());
     let of = format!("{} {}", path.display(), settings);
     let digest = digest(&SHA256, of.as_bytes());
     let name = digest.as_ref().iter().take(16);
     let name: String = name.map(|byte| format!("{byte:02x}")).collect();
-    name + subject.suffix()
+    name + suffix
 }
 
 /// Returns the folder of this user within `folder`, and makes it. `None` where another user may have made it, or may put one in its
@@ -277,29 +357,32 @@ mod tests {
             at: Timestamp(1_700_000_000_000),
             stage: Stage::Alerted,
         };
-        assert!(of("a.db").write(mark));
-        assert_eq!(of("a.db").read(), Some(mark));
-        assert_eq!(of("b.db").read(), None, "another database");
+        assert!(of("a.db").write("", mark));
+        assert_eq!(of("a.db").read(""), Some(mark));
+        assert_eq!(of("b.db").read(""), None, "another database");
         let user = fs::metadata(&shared).expect("there").uid();
         let own = folder_of(&shared, user);
         assert_eq!(fs::metadata(&own).expect("made").mode() & 0o777, 0o700);
         // One that others may write may be theirs.
         fs::set_permissions(&own, fs::Permissions::from_mode(0o770)).expect("set");
-        assert_eq!((of("a.db").read(), of("a.db").write(mark)), (None, false));
+        assert_eq!(
+            (of("a.db").read(""), of("a.db").write("", mark)),
+            (None, false)
+        );
         fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).expect("set");
         of("b.db").clear();
-        assert_eq!(of("a.db").read(), Some(mark), "of another database");
+        assert_eq!(of("a.db").read(""), Some(mark), "of another database");
         of("a.db").clear();
         assert!(!own.exists(), "nothing is left behind");
-        assert!(of("a.db").write(mark));
+        assert!(of("a.db").write("", mark));
         // So may a link, and what lies where others may put another in its place.
         let moved = scene.path().join("moved");
         fs::rename(&own, &moved).expect("moved");
         std::os::unix::fs::symlink(&moved, &own).expect("linked");
-        assert!(!of("a.db").write(mark));
+        assert!(!of("a.db").write("", mark));
         fs::remove_file(&own).expect("removed");
         fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).expect("set");
-        assert!(!of("a.db").write(mark));
+        assert!(!of("a.db").write("", mark));
     }
 
     #[test]
@@ -307,11 +390,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let at = Timestamp(1_700_000_000_000);
         for stage in Stage::ALL {
-            assert!(outage(folder.path()).write(Mark { at, stage }));
-            assert_eq!(outage(folder.path()).read(), Some(Mark { at, stage }));
+            assert!(outage(folder.path()).write("", Mark { at, stage }));
+            assert_eq!(outage(folder.path()).read(""), Some(Mark { at, stage }));
         }
         outage(folder.path()).clear();
-        assert_eq!(outage(folder.path()).read(), None);
+        assert_eq!(outage(folder.path()).read(""), None);
     }
 
     #[test]
@@ -322,10 +405,28 @@ mod tests {
             at: Timestamp(1_700_000_000_000),
             stage: Stage::Alerted,
         };
-        assert!(!missing.write(mark));
-        assert_eq!(missing.read(), Some(mark));
+        assert!(!missing.write("", mark));
+        assert_eq!(missing.read(""), Some(mark));
         missing.clear();
-        assert_eq!(missing.read(), None);
+        assert_eq!(missing.read(""), None);
+    }
+
+    #[test]
+    fn each_destination_knows_by_itself() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = Timestamp(1_700_000_000_000);
+        let of = |stage| Some(Mark { at, stage });
+        let (slack, sink) = (of(Stage::Alerted), of(Stage::Unconfirmed));
+        outage(folder.path()).write("", slack.expect("a mark"));
+        outage(folder.path()).write("sink:on call", sink.expect("a mark"));
+        let known = outage(folder.path());
+        assert_eq!((known.read(""), known.read("sink:on call")), (slack, sink));
+        assert_eq!(known.read("sink:other"), None);
+        known.forget("sink:on call");
+        let known = outage(folder.path());
+        assert_eq!((known.read(""), known.read("sink:on call")), (slack, None));
+        known.forget("");
+        assert!(!folder.path().join("hushwatch.db-outage").exists());
     }
 
     #[test]

@@ -199,7 +199,7 @@ fn compose(envelope: &MailRoute, event: Event<'_>) -> Result<Message, String> {
     };
     let from = mailbox(&envelope.from)?;
     let domain = from.email.domain().to_owned();
-    let thread = format!("<hushwatch-{}@{domain}>", fields.incident);
+    let thread = format!("<hushwatch-{}@{domain}>", fields.thread());
     let millis = u64::try_from(event.at.0).unwrap_or_default();
     let mut builder = Message::builder()
         .from(from)

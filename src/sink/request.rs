@@ -58,11 +58,12 @@ pub fn happened(body: &str) -> Option<Happened> {
 /// What the other kinds need of a transition.
 #[derive(Debug, Deserialize)]
 pub(super) struct Fields {
-    pub incident: String,
+    /// None in an alert of hushwatch itself.
+    incident: Option<String>,
     at: String,
     transition: Happened,
     pub severity: Severity,
-    rule: String,
+    rule: Option<String>,
     server: Option<String>,
     stream: Option<String>,
     pub text: String,
@@ -80,6 +81,21 @@ impl Fields {
 
     pub(super) fn is_over(&self) -> bool {
         self.transition == Happened::Resolved
+    }
+
+    /// Returns by which id its steps belong together; an alert of hushwatch itself has but one, and is known by its time.
+    pub(super) fn thread(&self) -> String {
+        let time = || {
+            self.at
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect()
+        };
+        self.incident.clone().unwrap_or_else(time)
+    }
+
+    fn rule(&self) -> &str {
+        self.rule.as_deref().unwrap_or("hushwatch")
     }
 
     fn source(&self) -> &str {
@@ -152,7 +168,7 @@ fn pagerduty(mut url: Url, key: &str, fields: &Fields, details: &Value) -> Reque
                 Severity::Warn => "warning",
             },
             "timestamp": fields.at,
-            "class": fields.rule,
+            "class": fields.rule(),
             "custom_details": details,
         });
         // It must be a text, where it is there at all.
@@ -211,7 +227,7 @@ fn opsgenie_alert(alias: &str, fields: &Fields, details: &Value) -> Value {
         },
         "entity": fields.source(),
         "source": "hushwatch",
-        "tags": [fields.rule, fields.severity.name()],
+        "tags": [fields.rule(), fields.severity.name()],
         "details": texts.collect::<serde_json::Map<_, _>>(),
     })
 }
@@ -275,5 +291,5 @@ fn ntfy(mut url: Url, token: Option<&str>, fields: &Fields) -> Result<Request, S
 }
 
 fn dedup_key(fields: &Fields) -> String {
-    format!("hushwatch-{}", fields.incident)
+    format!("hushwatch-{}", fields.thread())
 }

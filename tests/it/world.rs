@@ -162,13 +162,18 @@ impl World {
         let no_dns = (!file.contains("dns_drift"))
             .then(|| ("HUSHWATCH_RULES__DNS_DRIFT__ENABLED", "false".to_owned()));
         let database = store::new_database().map(|url| (DATABASE, url));
+        // That a database on a server was used is remembered there.
+        let temporary = database
+            .is_some()
+            .then(|| ("TMPDIR", folder.path().display().to_string()));
         let env = env
             .into_iter()
             .chain(plain)
             .chain(quiet)
             .chain(unanswered)
             .chain(no_dns)
-            .chain(database);
+            .chain(database)
+            .chain(temporary);
         let env = env.map(|(k, v)| (k.to_owned(), v)).collect();
         Self {
             postmark,

@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{Sources, StoreSettings, load};
+use crate::sim::receiver::Receiver;
 use crate::sim::slack::{CHANNEL, Fault, Slack};
+use crate::sim::{self, Plan};
 use crate::store::Problem;
 
 struct Scene {
@@ -51,6 +53,7 @@ impl Scene {
         self.slack.set_now(clock::now());
         alert_outage(
             &notifier,
+            &config,
             &Outage::new(&store_settings, OutageSubject::Database),
             &error,
         )
@@ -134,4 +137,76 @@ async fn a_repetition_is_marked_before_it_is_sent() {
         let mark = std::fs::read_to_string(&path).expect("a mark");
         assert!(mark.ends_with(&format!("{stage}\n")), "{mark}");
     }
+}
+
+#[tokio::test]
+async fn each_sink_that_takes_wakes_is_told_once_whatever_the_others_do() {
+    let receiver = Receiver::start().expect("a receiver");
+    let base = receiver.base_url();
+    let text = format!(
+        "[[sink]]\nname = \"bell\"\ntype = \"webhook\"\nurl = \"{base}/bell\"\n\
+         [[sink]]\nname = \"pager\"\ntype = \"pagerduty\"\nurl = \"{base}/v2/enqueue\"\nrouting_key_env = \"PAGER_KEY\"\n\
+         [[sink]]\nname = \"calm\"\ntype = \"webhook\"\nurl = \"{base}/calm\"\nseverities = [\"warn\"]\n"
+    );
+    let (folder, sources) = Sources::of_file(&text, &[("PAGER_KEY", "R0UT1NGKEY")]);
+    let config = load(&sources).expect("valid");
+    let store_settings = StoreSettings {
+        path: folder.path().join("hushwatch.db"),
+        ..config.store.clone()
+    };
+    let notifier = Notifier::new(&config.slack, std::io::sink()).expect("a notifier");
+    let error = store::Error::new("use the database", Problem::Full);
+    receiver.fail(Plan::next(1, sim::Fault::Status(503)).on("/bell"));
+    for _ in 0..3 {
+        let outage = Outage::new(&store_settings, OutageSubject::Database);
+        alert_outage(&notifier, &config, &outage, &error).await;
+    }
+    let taken = receiver.take();
+    let taken: Vec<_> = taken.iter().filter(|delivery| delivery.taken).collect();
+    let paths: Vec<&str> = taken.iter().map(|d| d.target.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["/v2/enqueue", "/bell"],
+        "the bell did not take it at first"
+    );
+    let bell = taken[1].json();
+    assert_eq!(
+        (&bell["incident"], &bell["transition"], &bell["severity"]),
+        (&json!(null), &json!("opened"), &json!("wake"))
+    );
+    let headline = "🔴 WAKE hushwatch cannot use its database: monitoring and alerting are stopped";
+    let text = bell["text"].as_str().unwrap_or_default();
+    assert_eq!(text.lines().next(), Some(headline));
+    let pager = taken[0].json();
+    assert_eq!(pager["event_action"], "trigger");
+    assert_eq!(pager["payload"]["severity"], "critical");
+    assert!(
+        pager["dedup_key"]
+            .as_str()
+            .is_some_and(|key| key.starts_with("hushwatch-2"))
+    );
+}
+
+/// Where it never worked, somebody is at work on it.
+#[cfg(feature = "postgres")]
+#[test]
+fn that_a_database_on_a_server_was_used_is_known_to_later_processes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().display().to_string();
+    let outage = |url: &str| {
+        let env = [("HUSHWATCH_DATABASE_URL", url), ("STATE_DIRECTORY", &state)];
+        let config = load(&Sources::of_env(&env)).expect("valid");
+        Outage::new(&config.store, OutageSubject::Database)
+    };
+    let url = "postgres://u:old@db.example.com/app";
+    assert!(!outage(url).was_used());
+    outage(url).remember_use();
+    let rotated = "postgres://u:new@db.example.com/app";
+    assert!(outage(url).was_used() && outage(rotated).was_used());
+    assert!(!outage("postgres://u:old@db.example.com/other").was_used());
+    outage(url).clear();
+    assert!(
+        outage(url).was_used(),
+        "the end of an outage is no reason to forget"
+    );
 }
