@@ -109,3 +109,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn several_hosts_are_named_as_such_with_ports_and_without() {
+    for url in [
+        "postgres://u:p@a.example.com:5432,b.example.com:5433/app",
+        "postgres://a.example.com,b.example.com/app",
+        "postgres:///app?host=a.example.com,b.example.com",
+    ] {
+        let error = Address::parse(url).expect_err("several").to_string();
+        assert_eq!(error, "names several hosts; name one", "{url}");
+    }
+}

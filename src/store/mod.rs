@@ -127,6 +127,13 @@ impl Store {
         Ok(Self::on(connector.without_migration(), MAX_CONNECTIONS))
     }
 
+    /// The same, which also fails where there is no schema and this user may create none.
+    #[cfg(all(feature = "postgres", feature = "doctor"))]
+    pub fn look_at_postgres_to_create(address: &crate::database::Address) -> Result<Self, Error> {
+        let connector = postgres::Connector::new(address)?.able_to_create();
+        Ok(Self::on(connector.without_migration(), MAX_CONNECTIONS))
+    }
+
     #[cfg(feature = "postgres")]
     fn on(connector: postgres::Connector, connections: usize) -> Self {
         let connector = Arc::new(connector);

@@ -90,7 +90,7 @@ async fn present(settings: &StoreSettings) -> (State, Check) {
 async fn usable(settings: &StoreSettings) -> Result<Store, store::Error> {
     let store = match &settings.database {
         #[cfg(feature = "postgres")]
-        Some(address) => Store::look_at_postgres(address)?,
+        Some(address) => Store::look_at_postgres_to_create(address)?,
         _ => {
             store::check_access(&settings.path)?;
             Store::look_at_sqlite(&settings.path)?

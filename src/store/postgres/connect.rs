@@ -1,5 +1,6 @@
 //! Making a connection: where to, how secured, and whether the database is fit to be used.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -59,6 +60,10 @@ pub(in crate::store) struct Connector {
     shown: String,
     /// Whether a schema that is older, or none, is brought up to date.
     migrates: bool,
+    /// Whether it fails where there is no schema and none may be created.
+    must_create: bool,
+    /// Whether a connection of this process found the schema, or made it.
+    was_there: AtomicBool,
 }
 
 impl Connector {
@@ -97,6 +102,8 @@ impl Connector {
             tls: tls::client(security, ca_file)?.map(MakeRustlsConnect::new),
             shown: address.to_string(),
             migrates: true,
+            must_create: false,
+            was_there: AtomicBool::new(false),
         })
     }
 
@@ -104,6 +111,15 @@ impl Connector {
     pub(in crate::store) fn without_migration(self) -> Self {
         Self {
             migrates: false,
+            ..self
+        }
+    }
+
+    /// The same, which fails where there is no schema and this user may create none.
+    #[cfg(feature = "doctor")]
+    pub(in crate::store) fn able_to_create(self) -> Self {
+        Self {
+            must_create: true,
             ..self
         }
     }
@@ -130,13 +146,23 @@ impl Connector {
         execute(&client, BEGIN_READ).await?;
         refuse_unfit_server(&client).await?;
         let state = migrate::judge_schema(&client).await?;
+        if self.must_create && matches!(state, Verdict::Behind(0)) {
+            migrate::refuse_without_create(&client).await?;
+        }
         execute(&client, "COMMIT").await?;
         if let Verdict::Behind(found) = state {
-            match self.migrates {
-                true => migrate::migrate(&client).await?,
-                false => return Err(behind(found)),
+            if !self.migrates {
+                return Err(behind(found));
+            }
+            let is_lost = found == 0 && self.was_there.load(Ordering::Relaxed);
+            if migrate::migrate(&client, is_lost).await? && is_lost {
+                tracing::error!(
+                    "the schema hushwatch in {} is gone, and with it all that was known; a new one was created. Restore a copy if it was not meant",
+                    self.shown
+                );
             }
         }
+        self.was_there.store(true, Ordering::Relaxed);
         Ok(client)
     }
 

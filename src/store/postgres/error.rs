@@ -62,9 +62,7 @@ fn told(error: &PgError) -> Option<Problem> {
     Some(match said.code().code() {
         code if code.starts_with("28") => Problem::Refused(LOGIN.to_owned()),
         "3D000" => Problem::Refused(NO_DATABASE.to_owned()),
-        "42501" => Problem::Refused(format!(
-            "the user may not do that ({message}); let it CREATE on the database, or give it the schema: CREATE SCHEMA hushwatch AUTHORIZATION its name"
-        )),
+        "42501" => Problem::Refused(not_allowed(message)),
         "25006" => Problem::Standby,
         "53100" => Problem::Full,
         "53300" => Problem::Crowded,
@@ -77,6 +75,19 @@ fn told(error: &PgError) -> Option<Problem> {
         "XX001" | "XX002" => Problem::Damaged(message.to_owned()),
         _ => Problem::Other(message.to_owned()),
     })
+}
+
+/// What the user may not do, with what helps: the schema is still to be made, or belongs to another user.
+pub(super) fn not_allowed(message: &str) -> String {
+    let remedy = match message.contains("for database") {
+        true => {
+            "let it CREATE on the database, or give it the schema: CREATE SCHEMA hushwatch AUTHORIZATION its name"
+        }
+        false => {
+            "log in as the owner of the schema hushwatch, or let the owner GRANT ALL ON SCHEMA hushwatch TO its name and GRANT ALL ON ALL TABLES IN SCHEMA hushwatch TO its name (an upgrade needs the owner)"
+        }
+    };
+    format!("the user may not do that ({message}); {remedy}")
 }
 
 /// What `PgBouncer` means, which has one code for everything. What it does not say before it lends a connection is a loss.
@@ -137,6 +148,31 @@ fn io<'e>(error: &'e PgError) -> Option<&'e std::io::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_user_may_not_do_has_the_remedy_that_helps() {
+        for (message, remedy) in [
+            (
+                "permission denied for database appdb",
+                "; let it CREATE on the database",
+            ),
+            (
+                "permission denied for table leases",
+                "; log in as the owner of the schema",
+            ),
+            (
+                "permission denied for schema hushwatch",
+                "; log in as the owner of the schema",
+            ),
+            (
+                "must be owner of table outbox",
+                "; log in as the owner of the schema",
+            ),
+        ] {
+            let text = not_allowed(message);
+            assert!(text.contains(remedy), "{text}");
+        }
+    }
 
     #[test]
     fn each_text_of_a_pooler_is_what_it_means() {

@@ -7,6 +7,7 @@ use crate::store::sql::schema::{MIN_KNOWN_VERSION, NEWEST, VERSIONS, Verdict, ju
 
 use super::LOCKS;
 use super::connect::{BEGIN_WRITE, execute, first_row, integer};
+use super::error::not_allowed;
 
 /// In order, beside those of the file. What a file learned one after the other before this engine came, it has at once.
 pub(in crate::store) const MIGRATIONS: [&str; VERSIONS] = [
@@ -39,13 +40,17 @@ pub(in crate::store) const MIGRATIONS: [&str; VERSIONS] = [
     include_str!("migrations/0027_packed_samples.sql"),
 ];
 
-/// Brings the schema up to date, in one transaction; leaves a newer one alone. Where it fails, `client` must be dropped,
-/// which undoes it.
-pub(super) async fn migrate(client: &Client) -> Result<(), Problem> {
+/// Notes that this database takes the place of one that was lost, for the hello.
+const MARK_ANEW: &str = "INSERT INTO hello (greeted_at, anew) VALUES (NULL, 1)";
+
+/// Brings the schema up to date, in one transaction; leaves a newer one alone. One that `is_lost` and is made anew says so. Returns
+/// whether it did anything. Where it fails, `client` must be dropped, which undoes it.
+pub(super) async fn migrate(client: &Client, is_lost: bool) -> Result<bool, Problem> {
     let begin = format!("{BEGIN_WRITE}; SELECT pg_advisory_xact_lock({LOCKS}, 0)");
     execute(client, &begin).await?;
     // Read again: another process may have migrated while this one waited.
-    if let Verdict::Behind(found) = judge_schema(client).await? {
+    let verdict = judge_schema(client).await?;
+    if let Verdict::Behind(found) = verdict {
         let mut sql = String::new();
         if !exists(client, "to_regnamespace('hushwatch')").await? {
             sql.push_str("CREATE SCHEMA hushwatch;");
@@ -53,11 +58,29 @@ pub(super) async fn migrate(client: &Client) -> Result<(), Problem> {
         sql.extend(MIGRATIONS[found..].iter().copied());
         sql.push_str(&format!(
             "CREATE TABLE IF NOT EXISTS schema (version BIGINT NOT NULL, least BIGINT NOT NULL);
-             DELETE FROM schema; INSERT INTO schema VALUES ({NEWEST}, {MIN_KNOWN_VERSION})"
+             DELETE FROM schema; INSERT INTO schema VALUES ({NEWEST}, {MIN_KNOWN_VERSION});"
         ));
+        if is_lost && found == 0 {
+            sql.push_str(MARK_ANEW);
+        }
         execute(client, &sql).await?;
     }
-    execute(client, "COMMIT").await
+    execute(client, "COMMIT").await?;
+    Ok(matches!(verdict, Verdict::Behind(_)))
+}
+
+/// Fails where there is no schema, or an empty one, and this user may not create what belongs there.
+pub(super) async fn refuse_without_create(client: &Client) -> Result<(), Problem> {
+    let sql = "SELECT current_database(), (CASE WHEN to_regnamespace('hushwatch') IS NULL
+                   THEN has_database_privilege(current_database(), 'CREATE')
+                   ELSE has_schema_privilege('hushwatch', 'CREATE') END)::int";
+    let row = first_row(client, sql).await?;
+    if integer(&row, 1)? == Some(1) {
+        return Ok(());
+    }
+    let database = row.try_get(0).ok().flatten().unwrap_or_default();
+    let message = format!("permission denied for database {database}");
+    Err(Problem::Refused(not_allowed(&message)))
 }
 
 /// Judges the schema of the database, and writes nothing.

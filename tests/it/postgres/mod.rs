@@ -26,6 +26,9 @@ fn world(url: &str) -> World {
     let quiet = Profile::constant(20.0).without_bounces();
     world.shop.generate("outbound", span, &quiet);
     world.env(URL, url);
+    // That the database was used is remembered there.
+    let folder = world.folder.path().display().to_string();
+    world.env("TMPDIR", &folder);
     world
 }
 
@@ -140,6 +143,59 @@ fn what_a_server_refuses_is_one_line_with_its_remedy() {
         assert_eq!(alerts, usize::from(code == 1), "{what}");
     }
     insta::assert_snapshot!("what_a_server_refuses", said.join("\n"));
+}
+
+/// Nobody is at work on a database that worked: somebody took it away.
+#[test]
+fn a_database_that_worked_and_refuses_is_told_once_and_one_that_never_did_is_not() {
+    let Some(cluster) = cluster() else { return };
+    let url = cluster.database();
+    let mut world = world(&url);
+    assert_eq!(check(&mut world).code, 0);
+    let _ = world.slack.take();
+    cluster.sql(
+        "postgres",
+        &format!("DROP DATABASE {} WITH (FORCE)", name(&url)),
+    );
+    for alerts in [1, 0] {
+        let refused = check(&mut world);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert_eq!(world.alerts(), &[NO_DATABASE][..alerts]);
+    }
+    world.env(URL, &url.replace(&name(&url), "missing"));
+    assert_eq!(check(&mut world).code, 2);
+    assert_eq!(world.alerts(), [""; 0]);
+}
+
+#[cfg(feature = "doctor")]
+#[test]
+fn doctor_says_that_no_schema_can_be_made() {
+    let Some(cluster) = cluster() else { return };
+    let name = name(&cluster.database());
+    let other = format!("bare_{name}");
+    cluster.sql("postgres", &format!("CREATE DATABASE {other}"));
+    let url = over_tcp(cluster, &other, "sslmode=disable");
+    let said = world(&url).transcript(&["doctor"]);
+    let text = format!(
+        "✗ Database not usable — failed to use the PostgreSQL database {other} at localhost:{}: the user may not do that (permission denied for database {other}); let it CREATE on the database, or give it the schema: CREATE SCHEMA hushwatch AUTHORIZATION its name",
+        cluster.port
+    );
+    assert!(said.contains(&text), "{said}");
+}
+
+#[tokio::test]
+async fn a_schema_that_vanishes_under_a_process_is_said_to_be_new() {
+    let Some(cluster) = cluster() else { return };
+    let url = cluster.database();
+    let (address, _) = Address::parse(&url).expect("a valid URL");
+    let store = hushwatch::internals::Store::postgres(&address).expect("a store");
+    let hello = || store.call(|s| s.due_hello());
+    let first = hello().await.expect("usable").expect("due");
+    assert!(!first.is_anew);
+    cluster.sql(&name(&url), "DROP SCHEMA hushwatch CASCADE");
+    store.close_idle();
+    let again = hello().await.expect("usable").expect("due");
+    assert!(again.is_anew);
 }
 
 #[test]
