@@ -1,6 +1,7 @@
 //! A database file that another process deletes or replaces while it is open.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -100,6 +101,20 @@ fn a_file_that_was_moved_aside_keeps_what_its_log_held() {
         recovered(&mut scene.open);
         let mut aside = Database::open_sqlite(&scene.path("aside.db")).expect("whole");
         assert_eq!(sent(&mut aside, 0, 1), 51);
+    }
+}
+
+#[test]
+fn a_file_that_is_put_in_place_is_closed_to_others() {
+    let mut scene = Scene::new();
+    let others = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(scene.path("backup.db"), others).expect("set");
+    scene.rename("backup.db", "hushwatch.db");
+    recovered(&mut scene.open);
+    scene.save("later");
+    for suffix in ["", "-wal", "-shm"] {
+        let file = fs::metadata(scene.path(&format!("hushwatch.db{suffix}"))).expect("there");
+        assert_eq!(file.permissions().mode() & 0o777, 0o600, "{suffix}");
     }
 }
 

@@ -2,7 +2,7 @@
 //! replaced, and reports no error.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -77,6 +77,7 @@ impl Sqlite {
             }
             (_, Some(_)) => {
                 self.release_file();
+                make_private(&path);
                 let checked = check_integrity(&path).map_err(|e| {
                     e.while_doing(format!(
                         "use the file that was put in place of the database {shown}"
@@ -117,6 +118,17 @@ impl Sqlite {
             }
         }
         Ok(())
+    }
+}
+
+/// Makes the file, which somebody put in place, as one that is created here: it names who gets mail, and its log gets the same mode.
+fn make_private(path: &Path) {
+    if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
+        tracing::warn!(
+            "others may be able to read {}: {}",
+            path.display(),
+            error.kind()
+        );
     }
 }
 
