@@ -50,6 +50,10 @@ pub(super) fn notify_reloaded(status: &str) {
 /// Sends a state to a socket, which is a file, or where it begins with `@` an abstract name (`sd_notify(3)`); the crate knows
 /// files alone.
 pub(super) fn send_state(socket: &OsStr, state: &NotifyState<'_>) -> io::Result<()> {
+    // Empty is as if unset.
+    if socket.is_empty() {
+        return Ok(());
+    }
     let sender = UnixDatagram::unbound()?;
     match socket.as_bytes().strip_prefix(b"@") {
         #[cfg(target_os = "linux")]

@@ -99,6 +99,12 @@ async fn what_was_not_posted_is_tried_at_every_look() {
     assert_eq!(blind.slack.messages().len(), 1);
 }
 
+#[test]
+fn without_the_name_of_a_socket_no_supervisor_is_told() {
+    let told = send_state("".as_ref(), &NotifyState::Ready);
+    assert!(told.is_ok(), "{told:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_supervisor_is_told_by_a_file_or_an_abstract_name() {
