@@ -99,10 +99,6 @@ impl Address {
         if place.contains('@') || tail.contains(['@', '#']) {
             return Err(UNESCAPED);
         }
-        // As libpq takes them, each with its port.
-        if place.contains(',') {
-            return Err(SEVERAL_HOSTS);
-        }
         let (path, options) = tail.split_once('?').unwrap_or((tail, ""));
         let (host, port) = host_and_port(place)?;
         let (user, password) = match login.map(|l| l.split_once(':').unwrap_or((l, ""))) {
