@@ -47,7 +47,9 @@ pub enum KeyFault {
 
 /// Reads a text at `SELECTOR._domainkey.DOMAIN`.
 pub fn dkim_key(text: &str) -> DkimKey {
-    let bare = text.trim().trim_matches('"');
+    let text = text.trim();
+    let enclosed = text.strip_prefix('"');
+    let bare = enclosed.map_or(text, |inside| inside.strip_suffix('"').unwrap_or(inside));
     let tags = Tags::parse(bare);
     let is_meant = match tags.value("v") {
         Some(version) => version.to_ascii_lowercase().starts_with("dkim"),
@@ -56,8 +58,9 @@ pub fn dkim_key(text: &str) -> DkimKey {
     if !is_meant {
         return DkimKey::Foreign;
     }
-    let is_quoted = text.contains('"') && (bare != text.trim() || bare.contains("\" \""));
-    match is_quoted {
+    // Notes (n) may have quotation marks of their own, at the end of the text, too.
+    let is_split = tags.value("p").is_some_and(|key| key.contains('"'));
+    match enclosed.is_some() || is_split {
         true => DkimKey::Faulty(KeyFault::Quoted),
         false => read(&tags).unwrap_or_else(DkimKey::Faulty),
     }
@@ -159,6 +162,11 @@ mod tests {
                 usable,
             ),
             (
+                format!("v=DKIM1; k=rsa; p={whole}; n=\"see our wiki\""),
+                usable,
+            ),
+            (format!("v=DKIM1; p={whole}; n=\"a\" \"b\""), usable),
+            (
                 format!("v=DKIM1; s=tlsrpt : email; t=s; x=1; p={whole}"),
                 usable,
             ),
@@ -194,6 +202,8 @@ mod tests {
                 format!("v=DKIM1; p={}\" \"{}", &whole[..100], &whole[100..]),
                 faulty(KeyFault::Quoted),
             ),
+            (format!("v=DKIM1; p={whole}\""), faulty(KeyFault::Quoted)),
+            (format!("\"v=DKIM1; p={whole}"), faulty(KeyFault::Quoted)),
             (format!("v=dkim1; p={whole}"), faulty(KeyFault::Version)),
             (format!("v=DKIM2; p={whole}"), faulty(KeyFault::Version)),
             (
