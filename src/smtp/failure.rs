@@ -1,6 +1,6 @@
 //! Why a relay cannot be used, and at which step that was seen.
 
-use std::io;
+use std::{fmt, io};
 
 use rustls::AlertDescription;
 
@@ -58,6 +58,8 @@ pub enum CertificateError {
     UnknownIssuer,
     #[error("it belongs to another host")]
     WrongHost,
+    #[error("it is that of an authority, which no host may use as its own")]
+    Authority,
     #[error("it is not valid")]
     Invalid,
 }
@@ -117,9 +119,16 @@ impl From<&rustls::CertificateError> for CertificateError {
             | Why::UnsupportedSignatureAlgorithmContext { .. }
             | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Self::UnknownIssuer,
             Why::NotValidForName | Why::NotValidForNameContext { .. } => Self::WrongHost,
+            Why::Other(other) if is_of_authority(&other.0) => Self::Authority,
             _ => Self::Invalid,
         }
     }
+}
+
+/// Returns whether an error that rustls passes on is webpki's for the certificate of an authority that a host presents, as a
+/// self-signed one often is; its type is in no interface of rustls.
+fn is_of_authority(why: &impl fmt::Debug) -> bool {
+    format!("{why:?}") == "CaUsedAsEndEntity"
 }
 
 #[cfg(test)]

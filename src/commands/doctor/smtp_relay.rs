@@ -88,8 +88,11 @@ fn remedy(of: &RelaySettings, failure: Failure) -> &'static str {
         Failure::Certificate(CertificateError::UnknownIssuer) => {
             "check this machine's root certificates (SSL_CERT_FILE), and whether a proxy in between poses as the relay"
         }
-        Failure::Certificate(_) => {
+        Failure::Certificate(CertificateError::Expired | CertificateError::NotYetValid) => {
             "check this machine's clock; if it is right, have its operator renew it"
+        }
+        Failure::Certificate(CertificateError::Authority | CertificateError::Invalid) => {
+            "have its operator issue a certificate for this host"
         }
         Failure::Tls
         | Failure::Alert(
@@ -115,7 +118,7 @@ mod tests {
     use super::*;
     use crate::commands::doctor::Outcome;
 
-    const FAILURES: [Failure; 14] = [
+    const FAILURES: [Failure; 16] = [
         Failure::NoAddress,
         Failure::Refused,
         Failure::TimedOut(SmtpStep::Connect),
@@ -130,6 +133,8 @@ mod tests {
         Failure::Alert(AlertDescription::ProtocolVersion),
         Failure::NoRoots,
         Failure::Certificate(CertificateError::Expired),
+        Failure::Certificate(CertificateError::Authority),
+        Failure::Certificate(CertificateError::Invalid),
     ];
 
     fn at(host: &str, port: u16, is_named: bool, found: Result<Relay, Failure>) -> Check {
@@ -194,6 +199,8 @@ mod tests {
         ✗ SMTP relay smtp.example.com:587: it ended the TLS handshake with the alert "protocol version"; check the TLS versions and ciphers of the relay, and any proxy in between
         ✗ SMTP relay smtp.example.com:587: this machine has no trusted root certificates; install ca-certificates, or set SSL_CERT_FILE
         ✗ SMTP relay smtp.example.com:587: its certificate cannot be trusted: it expired; check this machine's clock; if it is right, have its operator renew it
+        ✗ SMTP relay smtp.example.com:587: its certificate cannot be trusted: it is that of an authority, which no host may use as its own; have its operator issue a certificate for this host
+        ✗ SMTP relay smtp.example.com:587: its certificate cannot be trusted: it is not valid; have its operator issue a certificate for this host
         "#);
     }
 

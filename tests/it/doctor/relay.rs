@@ -50,6 +50,9 @@ fn a_certificate_that_is_not_to_be_trusted_is_reported_with_why() {
     doctor(&world, &[]).says(&format!("✗ SMTP relay localhost:{}: its certificate cannot be trusted: it expired; check this machine's clock; if it is right, have its operator renew it", relay.port()));
     let (world, relay) = with("early.crt", true);
     doctor(&world, &[]).says(&format!("✗ SMTP relay localhost:{}: its certificate cannot be trusted: it is not valid yet; check this machine's clock; if it is right, have its operator renew it", relay.port()));
+    // What `openssl req -x509` makes where nothing else is asked for.
+    let (world, relay) = with("authority.crt", true);
+    doctor(&world, &[]).says(&format!("✗ SMTP relay localhost:{}: its certificate cannot be trusted: it is that of an authority, which no host may use as its own; have its operator issue a certificate for this host", relay.port()));
 }
 
 #[test]
