@@ -29,7 +29,9 @@ impl Reader {
             }),
             return_path: self.read("doctor.return_path", String::new(), |v| {
                 let name = values::text(v)?;
-                is_name(&name).then_some(name).ok_or(label.to_owned())
+                let name = name.strip_suffix('.').unwrap_or(&name);
+                let valid = is_name(name).then(|| name.to_owned());
+                valid.ok_or(label.to_owned())
             }),
             smtp: self.relay(),
             resolver: self.read("doctor.resolver", None, |v| match values::text(v)? {
@@ -62,6 +64,21 @@ impl Reader {
                 relay.ok_or_else(|| wrong.to_owned())
             }
         })
+    }
+}
+
+impl DoctorSettings {
+    /// Returns what stands before `domain` in the name of its Return-Path, which may be set as the whole name, as Postmark shows it.
+    pub fn return_path_below(&self, domain: &str) -> &str {
+        let set = &self.return_path;
+        let place = set.len().checked_sub(domain.len());
+        let parts = place.and_then(|place| set.split_at_checked(place));
+        match parts {
+            Some((label, end)) if end.eq_ignore_ascii_case(domain) => {
+                label.strip_suffix('.').unwrap_or(set)
+            }
+            _ => set,
+        }
     }
 }
 
@@ -155,6 +172,25 @@ mod tests {
             Some(("smtp.example.com".to_owned(), true))
         );
         assert_eq!(with(Some("")), None);
+    }
+
+    #[test]
+    fn a_return_path_is_set_by_its_label_or_by_its_whole_name() {
+        let below = |set: &str, domain: &str| {
+            let sources = Sources::of_env(&[("HUSHWATCH_DOCTOR__RETURN_PATH", set)]);
+            let settings = load(&sources).expect("valid").doctor;
+            settings.return_path_below(domain).to_owned()
+        };
+        for set in [
+            "pm-bounces",
+            "pm-bounces.shop.example",
+            "pm-bounces.Shop.example.",
+        ] {
+            assert_eq!(below(set, "shop.example"), "pm-bounces", "{set}");
+        }
+        assert_eq!(below("pm.bounces", "shop.example"), "pm.bounces");
+        assert_eq!(below("ashop.example", "shop.example"), "ashop.example");
+        assert_eq!(below("shop.example", "shop.example"), "shop.example");
     }
 
     #[test]

@@ -226,7 +226,7 @@ fn places(
     let own = hosts.and_then(|hosts| hosts.return_path.clone());
     Places {
         selectors,
-        return_path: own.unwrap_or_else(|| settings.return_path.clone()),
+        return_path: own.unwrap_or_else(|| settings.return_path_below(domain).to_owned()),
         knows_return_path: !matches!(account, AccountDomains::Unknown),
     }
 }

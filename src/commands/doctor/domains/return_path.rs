@@ -9,7 +9,8 @@ const NAME: &str = "return_path";
 
 impl Domain {
     pub(super) async fn return_path(&self) -> Check {
-        let name = format!("{}.{}", self.settings.return_path, self.name);
+        let label = self.settings.return_path_below(&self.name);
+        let name = format!("{label}.{}", self.name);
         match aliases(&self.resolver, &name).await {
             Ok(aliases) => self.return_path_check(&name, &aliases).await,
             Err((at, why)) => unknown(&self.name, NAME, "Return-Path", &at, why),
