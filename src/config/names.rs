@@ -22,14 +22,20 @@ pub(super) fn own_domain(text: &str) -> Result<Vec<String>, Invalid> {
     Ok(std::iter::once(ascii).chain(as_written).collect())
 }
 
-/// Returns one of the operators' addresses.
-pub(super) fn operator_address(text: &str) -> Result<String, Invalid> {
-    address(text).ok_or_else(|| {
+/// Returns one of the operators' addresses as mail to it may bear it: with its domain in the ASCII form of the DNS, and as it is
+/// written where that differs.
+pub(super) fn operator_address(text: &str) -> Result<Vec<String>, Invalid> {
+    let as_written = address(text).ok_or_else(|| {
         Invalid::new(
             format!("has {text:?} in `operator_addresses`, which is not an address"),
             "write whole addresses such as ops@example.com, each as a text of its own",
         )
-    })
+    })?;
+    let in_ascii = as_written.rsplit_once('@').and_then(|(local, domain)| {
+        let domain = (!domain.is_ascii()).then(|| ascii_domain(&domain.to_lowercase()))??;
+        Some(format!("{local}@{domain}"))
+    });
+    Ok(in_ascii.into_iter().chain([as_written]).collect())
 }
 
 /// Returns an address without the name and the scheme that mail programs put around it.
@@ -173,12 +179,11 @@ mod tests {
             "\"Ops, at night\" <ops@example.com>",
             "mailto:ops@example.com",
         ] {
-            assert_eq!(
-                operator_address(text).as_deref(),
-                Ok("ops@example.com"),
-                "{text}"
-            );
+            let one = vec!["ops@example.com".to_owned()];
+            assert_eq!(operator_address(text), Ok(one), "{text}");
         }
+        let both = ["Ops@xn--mller-kva.example", "Ops@Müller.example"].map(str::to_owned);
+        assert_eq!(operator_address("Ops@Müller.example"), Ok(both.to_vec()));
         for wrong in [
             "",
             "ops",

@@ -110,7 +110,7 @@ pub(super) fn read_server(
     match (name, token) {
         (Ok(name), Ok(token)) if problems.is_empty() => Ok(ServerConfig {
             own_domains: own_domains.concat(),
-            operator_addresses: operators,
+            operator_addresses: operators.concat(),
             streams,
             ignored_streams: ignored,
             channel,
