@@ -63,8 +63,12 @@ pub(crate) fn judge_readiness<'n>(
             .get(name)
             .and_then(|state| state.last_complete_at),
     });
+    let joining = watched.iter().copied();
+    let joining = joining.filter(|name| sight.is_joining(name) && !missed.contains(name));
+    let joining = joining.cloned().collect();
     Readiness {
         is_off: !sight.config.enabled,
+        joining,
         unseen: unseen.collect(),
         told_unseen: told_unseen.count() as u64,
         missed: missed.into_iter().cloned().collect(),
@@ -103,6 +107,12 @@ impl Sight<'_> {
     fn is_incomplete(&self, name: &ServerName) -> bool {
         let state = self.states.get(name);
         state.is_some_and(|state| state.incomplete_since.is_some())
+    }
+
+    /// Whether a server counts as seen, though it was never read completely.
+    fn is_joining(&self, name: &ServerName) -> bool {
+        let state = self.states.get(name);
+        self.is_seen(name) && state.is_some_and(|state| state.last_complete_at.is_none())
     }
 
     fn is_reported(&self, name: &ServerName) -> bool {
@@ -203,6 +213,34 @@ mod tests {
         let stopped = muted([[ten; 2], [ten, nine]], "2026-03-06T10:10:00Z");
         assert!(!stopped.is_ready(), "{stopped:?}");
         assert_eq!(stopped.unseen.len(), 2, "{stopped:?}");
+    }
+
+    #[test]
+    fn a_server_that_joined_is_told_until_it_was_read_once() {
+        let (_folder, sources) = Sources::of_file("", &[]);
+        let config = load(&sources).expect("a valid configuration");
+        let read = ServerState {
+            first_start_at: at("2026-03-01T00:00:00Z"),
+            last_cycle_at: Some(at("2026-03-03T10:00:00Z")),
+            last_complete_at: Some(at("2026-03-03T10:00:00Z")),
+            ..ServerState::default()
+        };
+        let joined = ServerState {
+            first_start_at: at("2026-03-03T10:05:00Z"),
+            ..ServerState::default()
+        };
+        let names: [ServerName; 2] = ["default".into(), "shop".into()];
+        let states = names.iter().cloned().zip([read, joined]).collect();
+        let sight = Sight {
+            config: &config,
+            states: &states,
+            open: &[],
+            mutes: &[],
+            now: at("2026-03-03T10:06:00Z"),
+        };
+        let readiness = judge_readiness(&sight, names.iter(), None);
+        assert!(readiness.is_ready());
+        assert_eq!(readiness.joining, ["shop".into()], "{readiness:?}");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Readiness {
     pub told_unseen: u64,
     /// Servers whose last poll failed, which is no alert yet.
     pub missed: Vec<ServerName>,
+    /// Servers that were never read completely, and have the time of two polls for it.
+    pub joining: Vec<ServerName>,
     /// How many servers cannot be read, of which a mute tells nobody.
     pub muted_unseen: u64,
     /// Since when the oldest message waits that nobody got within an hour.
@@ -77,6 +79,16 @@ impl Readiness {
                 "{names} {verb} not read in the last poll, which is no alert yet"
             ));
         }
+        if !self.joining.is_empty() {
+            let names = elide(self.joining.iter().map(ToString::to_string), MAX_NAMED);
+            let verb = match self.joining.len() {
+                1 => "is",
+                _ => "are",
+            };
+            unread.push(format!(
+                "{names} {verb} still to be read for the first time"
+            ));
+        }
         match unread.is_empty() {
             true => "Ready: every server is read, and no message is late".to_owned(),
             false => format!("Ready: {}, and no message is late", unread.join("; ")),
@@ -127,6 +139,7 @@ mod tests {
                 .collect(),
             told_unseen: 1,
             missed: Vec::new(),
+            joining: Vec::new(),
             muted_unseen: 0,
             undelivered_since: at("2026-03-03T09:00:00Z"),
         };
@@ -178,6 +191,14 @@ mod tests {
                 "Ready: 2 servers cannot be read, and the alert is muted; blog, shop were not read in the last poll, \
                  which is no alert yet, and no message is late"
             ]
+        );
+        let joining = Readiness {
+            joining: vec!["shop".into()],
+            ..Readiness::default()
+        };
+        assert_eq!(
+            joining.to_lines(Zone::UTC),
+            ["Ready: shop is still to be read for the first time, and no message is late"]
         );
         let json = serde_json::to_string(&Readiness::default()).expect("JSON");
         assert_eq!(
