@@ -32,6 +32,7 @@ fn bar(step: ChartStep, index: u32, busy: u64) -> VolumeBar {
         unknown: 0,
         is_estimated: false,
         bounced: sent / 40,
+        bounces_unread: false,
         usual: Some((sent * 3 / 4, sent * 5 / 4 + 1)),
     }
 }
@@ -55,6 +56,7 @@ fn unseen(bar: &mut VolumeBar) {
         sent: None,
         delivered: 0,
         bounced: 0,
+        bounces_unread: false,
         ..*bar
     };
 }

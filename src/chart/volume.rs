@@ -61,6 +61,9 @@ pub struct VolumeBar {
     pub is_estimated: bool,
     /// Recipients that bounced then.
     pub bounced: u64,
+    /// Whether bounces of a part of it were not read.
+    #[serde(default)]
+    pub bounces_unread: bool,
     /// The fewest and the most messages that are usual then; `None` where too little is known.
     pub usual: Option<(u64, u64)>,
 }
@@ -92,6 +95,15 @@ pub struct VolumeChart {
 }
 
 impl VolumeBar {
+    /// Returns how many bounced, as far as that was read: `4`, `4, not all read`, `?`.
+    pub fn bounced_text(&self) -> String {
+        match (self.sent, self.bounced, self.bounces_unread) {
+            (None, ..) | (_, 0, true) => "?".to_owned(),
+            (_, bounced, false) => count(bounced),
+            (_, bounced, true) => format!("{}, not all read", count(bounced)),
+        }
+    }
+
     /// Returns how many of its messages were delivered, as a table says it: `853`, `about 853`, `about 121 to 342`, `?`.
     pub fn delivered_text(&self) -> String {
         let about = if self.is_estimated { "about " } else { "" };
@@ -170,16 +182,17 @@ impl VolumeChart {
             return "nothing of this time was seen".to_owned();
         }
         let sent = self.bars.iter().map(|bar| bar.sent.unwrap_or(0)).sum();
-        let bounced = self.bars.iter().map(|bar| bar.bounced).sum();
+        let unread = self.bars.iter().any(|bar| bar.bounces_unread);
+        let bounced = match (self.bars.iter().map(|bar| bar.bounced).sum(), unread) {
+            (0, true) => "bounces not read yet".to_owned(),
+            (bounced, false) => format!("{} bounced", count(bounced)),
+            (bounced, true) => format!("{} bounced, not all read", count(bounced)),
+        };
         let delivered = match self.delivered {
             Some(total) => total.describe(sent),
             None => self.delivered_by_bars(sent),
         };
-        format!(
-            "{} sent · {delivered} · {} bounced",
-            count(sent),
-            count(bounced)
-        )
+        format!("{} sent · {delivered} · {bounced}", count(sent))
     }
 
     fn describe(&self) -> String {

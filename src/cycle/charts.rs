@@ -45,6 +45,8 @@ struct HourlyMail {
     /// Whether `delivered` is estimated.
     is_estimated: bool,
     bounced: u64,
+    /// Whether bounces of a part of it were not read.
+    bounces_unread: bool,
 }
 
 /// The mail of one stream or of several together, by hours of the clock, UTC; by hours from its beginning on where a span of some days
@@ -194,6 +196,7 @@ impl MailByHour {
             sum.unknown += hour.unknown;
             sum.is_estimated |= hour.is_estimated;
             sum.bounced += hour.bounced;
+            sum.bounces_unread |= hour.bounces_unread;
         }
         sum
     }
@@ -218,6 +221,7 @@ impl HourlyMail {
             unknown: self.unknown + other.unknown,
             is_estimated: self.is_estimated || other.is_estimated,
             bounced: self.bounced + other.bounced,
+            bounces_unread: self.bounces_unread || other.bounces_unread,
         }
     }
 }
@@ -245,6 +249,7 @@ fn to_bar(span: Span, mail: &HourlyMail, usual: Option<(u64, u64)>) -> VolumeBar
         unknown: mail.unknown,
         is_estimated: mail.is_estimated,
         bounced: mail.bounced,
+        bounces_unread: mail.bounces_unread,
         usual,
     }
 }

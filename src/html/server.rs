@@ -165,7 +165,7 @@ pub(super) fn figures(chart: &VolumeChart) -> Markup {
                         }
                         td { @match bar.usual { Some((low, high)) => { (count(low)) "–" (count(high)) } None => "?" } }
                         td { (bar.delivered_text()) }
-                        td { @if bar.sent.is_some() { (count(bar.bounced)) } @else { "?" } }
+                        td { (bar.bounced_text()) }
                     } } }
                 }
             }

@@ -353,11 +353,15 @@ impl<'r> Reading<'r> {
             .for_stream(&stream)
             .is_enabled(Rule::SendSilence);
         let is_unseen = self.is_unseen(&server.name);
+        let state = self.present.state(&server.name);
+        // While its first poll runs, a part of the history says nothing.
+        let is_unread = state.is_none_or(|state| state.last_complete_at.is_none());
+        let is_learning = notice.is_learning || is_unread;
         let health = worst.unwrap_or(match is_unseen {
             true => Health::Unseen,
             _ if closed.next().is_some() => Health::Look,
             _ if self.is_unusual(&server.name, &stream) => Health::Look,
-            _ if last_sent.is_none() || (notice.is_learning && is_judged) => Health::Learning,
+            _ if last_sent.is_none() || is_unread || (is_learning && is_judged) => Health::Learning,
             _ => Health::Fine,
         });
         let mail = MailByHour::from_histories(&[history], season);
@@ -370,7 +374,7 @@ impl<'r> Reading<'r> {
             last_sent,
             last_delivered,
             detection_delay: notice.delay,
-            is_learning: notice.is_learning,
+            is_learning,
             is_judged,
             is_unseen,
             is_stopped,

@@ -35,6 +35,9 @@ pub(super) fn hours_of(
         let parts: Duration = seen.parts(known).map(Span::length).sum();
         hour.has_holes = parts < whole.length();
         hour.sent = (!parts.is_zero()).then_some(0);
+        let own = Span::new(known.from.max(first), known.until);
+        let is_read = own.is_empty() || history.bounces.covers(own);
+        hour.bounces_unread = hour.sent.is_some() && !is_read;
     }
     let index = |at: Timestamp| (at.since(begins).as_secs() / 3600) as usize;
     let sent = match begins_within_an_hour(begins) {

@@ -190,6 +190,11 @@ fn what_was_never_sampled_is_not_delivered_and_what_was_is_told_as_the_digest_te
     let healthy = caption(&history);
     let said = "240 sent · about 240 delivered · 0 bounced";
     assert!(healthy.contains(said), "{healthy}");
+    history.bounces = Coverage::none();
+    let unread = caption(&history);
+    let said = "240 sent · about 240 delivered · bounces not read yet";
+    assert!(unread.contains(said), "{unread}");
+    assert_eq!(bars(&[history], day())[5].bounced_text(), "?");
 }
 
 /// Six weeks of four messages in every hour, at 5, 20, 35 and 50 minutes past, seen up to `until`.
