@@ -265,7 +265,8 @@ facts! {
         a_server_is_known_by_its_number
         an_accepted_server_begins_anew_and_the_former_is_kept
         a_former_server_that_is_accepted_again_goes_on
-        what_is_set_aside_takes_no_name_that_is_used;
+        what_is_set_aside_takes_no_name_that_is_used
+        a_server_goes_on_under_a_new_name_of_the_file;
     stream_lists:
         the_last_fetch_of_a_list_is_kept_with_its_settings
         that_of_a_server_is_none_of_the_one_that_takes_its_name

@@ -28,11 +28,11 @@ pub use error::{Error, Problem};
 pub use rows::PicturePlace;
 pub use rows::{
     AcceptedServer, AnswerableMessage, AnswersRead, AttemptOutcome, AttemptResult, AttemptRow,
-    CycleCommit, DueHello, EventRow, GivenUp, Handle, HeldRows, IncidentRow, KnownStreamList,
-    LastDigest, Lease, LeaseAttempt, MergedRows, MessageKind, MessageThread, NewMessage, Note,
-    NotificationRow, OpenSample, OutboxRow, Placement, PollRow, SampleCandidate, ServerIdentity,
-    ServerListChange, ServerState, SpanCounts, SplitRow, StreamFigures, StreamListFetch,
-    StreamPulse, Thread, TransitionRow, UnconfirmedAttempt, Volume,
+    CycleCommit, DueHello, EventRow, FormerName, GivenUp, Handle, HeldRows, IncidentRow,
+    KnownStreamList, LastDigest, Lease, LeaseAttempt, MergedRows, MessageKind, MessageThread,
+    NewMessage, Note, NotificationRow, OpenSample, OutboxRow, Placement, PollRow, SampleCandidate,
+    ServerIdentity, ServerListChange, ServerState, SpanCounts, SplitRow, StreamFigures,
+    StreamListFetch, StreamPulse, Thread, TransitionRow, UnconfirmedAttempt, Volume,
 };
 use sqlite::Sqlite;
 pub use sqlite::{

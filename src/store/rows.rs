@@ -213,6 +213,15 @@ pub struct Note {
     pub text: String,
 }
 
+/// A name under which something of one of Postmark's servers is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerName {
+    pub name: ServerName,
+    /// Postmark's number of the server.
+    pub number: i64,
+    pub last_cycle_at: Option<Timestamp>,
+}
+
 /// How a new list of the account's servers differs from the last one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerListChange {

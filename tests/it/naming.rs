@@ -64,6 +64,31 @@ fn a_server_that_the_file_begins_to_call_otherwise_is_noted(process: Process) {
     insta::assert_snapshot!("digest_of_a_server_renamed_in_the_file", digest);
 }
 
+/// As the first steps have it: a token in the environment, and later a name in the file.
+fn a_server_that_gets_another_name_in_the_file_goes_on(process: Process) {
+    let mut world = world(process, "");
+    world.env("POSTMARK_ACCOUNT_TOKEN", "");
+    world.env("POSTMARK_SERVER_TOKEN", &world.shop.token());
+    wave(&mut world);
+    name_in_file(&mut world, "mine");
+    let asked = world.postmark.requests().len();
+    let cycle = world.cycle(at("2026-03-03T17:00:00Z"));
+    let asked = world.postmark.requests().len() - asked;
+    assert_eq!((cycle.code, cycle.steps()), (0, vec![]), "{}", cycle.report);
+    assert_eq!(names(&cycle), ["mine"]);
+    assert!(asked < 25, "nothing is read anew: {asked} requests");
+    assert_eq!(cycle.report["open_incidents"][0]["server"], "mine");
+    let last = world.hours("2026-03-03T18:00:00Z", "2026-03-03T20:00:00Z");
+    assert_eq!(
+        last.report["open_incidents"].as_array().map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(world.alerts(), [""; 0], "neither a second one nor an end");
+    let digest = next_digest(&mut world);
+    let note = "mine: was called default before; what is known of it goes on";
+    assert!(digest.contains(note), "{digest}");
+}
+
 fn a_server_of_the_file_is_watched_on_whatever_the_account_calls_it(process: Process) {
     for ignored in ["", "[postmark]\nignore_servers = [\"shop\", \"store\"]\n"] {
         let mut world = world(process, "");
@@ -145,6 +170,7 @@ fn what_another_process_watches_stays_open(process: Process) {
 both! {
     a_server_that_is_called_otherwise_keeps_its_history_and_its_incidents
     a_server_that_the_file_begins_to_call_otherwise_is_noted
+    a_server_that_gets_another_name_in_the_file_goes_on
     a_server_of_the_file_is_watched_on_whatever_the_account_calls_it
     what_is_open_on_a_server_that_left_the_file_ends_once_nobody_polled_it_twice
     what_another_process_watches_stays_open

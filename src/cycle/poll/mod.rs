@@ -8,6 +8,7 @@ mod identity;
 mod listing;
 pub(crate) mod missing_streams;
 pub(crate) mod outcome;
+mod renamed;
 pub(crate) mod same_server;
 pub(crate) mod server;
 pub(crate) mod servers;

@@ -20,6 +20,7 @@ use crate::cycle::collect::senders::read_senders;
 use crate::cycle::collect::statistics::read_statistics;
 use crate::cycle::collect::tags::count_tags;
 use crate::cycle::poll::outcome::PollOutcome;
+use crate::cycle::poll::renamed::follow_new_name;
 use crate::cycle::poll::stream_list::{FormerList, is_any_quiet, save_fetch, settings_digest};
 use crate::cycle::poll::streams::list_streams;
 use crate::model::{DAY, HOUR, Kind, Rule, Span, StreamId, Timestamp};
@@ -56,15 +57,27 @@ pub(crate) async fn poll_server(
     deadline: Instant,
 ) -> Result<PollOutcome, store::Error> {
     let store = &context.store;
+    let api = server.token.read().map(|token| {
+        let digest = settings_digest(context, server, &token);
+        (digest, context.postmark.server(token))
+    });
+    let errors = match &api {
+        Ok((_, api)) => follow_new_name(context, server, api, deadline, now).await?,
+        Err(_) => PollErrors::default(),
+    };
     let previous_state = load_state(store, server, now).await?;
-    let reading = match server.token.read() {
+    let reading = match api {
         Err(problem) => Reading {
             errors: PollErrors::unreadable_token(problem.to_string()),
             ..Reading::default()
         },
-        Ok(token) => {
-            let digest = settings_digest(context, server, &token);
-            let api = context.postmark.server(token);
+        Ok((_, api)) if !errors.blocking.is_empty() => Reading {
+            requests: api.requests(),
+            postmark_date: api.last_date(),
+            errors,
+            ..Reading::default()
+        },
+        Ok((digest, api)) => {
             let mut reader = ServerReader::new(
                 store,
                 &api,

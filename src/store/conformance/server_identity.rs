@@ -1,6 +1,6 @@
 //! Which of Postmark's servers is behind a name.
 
-use crate::model::{Kind, StreamKey};
+use crate::model::{Kind, ServerName, StreamKey};
 use crate::store::{AcceptedServer, CycleCommit, Database, ServerIdentity};
 
 use super::{at, mail, poll, save, sent, shop, span};
@@ -125,4 +125,27 @@ pub(super) fn what_is_set_aside_takes_no_name_that_is_used(b: &mut Database) {
     assert_eq!(sent(b, 0, 60), 1);
     let watched = b.watched_streams(&"shop (7)".into()).expect("read");
     assert_eq!(watched, ["outbound".into()]);
+}
+
+pub(super) fn a_server_goes_on_under_a_new_name_of_the_file(b: &mut Database) {
+    identify(b, identity(7, Some(false)));
+    read_one_hour(b, "00000000-0000-0000-0000-000000000001");
+    let mine: ServerName = "mine".into();
+    b.server_state(&mine, at(7200)).expect("made");
+    let former = b.former_names(&mine).expect("read");
+    let former: Vec<_> = former.into_iter().map(|of| (of.name, of.number)).collect();
+    assert_eq!(former, [(shop(), 7)]);
+    assert!(b.rename_server(&shop(), &mine).expect("renamed"));
+    assert_eq!(b.former_names(&mine).expect("read"), []);
+    let state = b.server_state(&mine, at(9000)).expect("read");
+    assert_eq!(state.first_start_at, at(0));
+    assert_eq!(state.last_complete_at, Some(at(3600)));
+    let stream = StreamKey::new(&mine, &"outbound".into());
+    let covered = b.coverage(&stream, Kind::Messages).expect("read");
+    assert_eq!(covered.spans(), [span(0, 3600)]);
+    assert_eq!(b.active_streams().expect("read"), [stream]);
+    // Twice at once, and to a name under which something was read.
+    assert!(!b.rename_server(&shop(), &mine).expect("asked"));
+    b.server_state(&shop(), at(9000)).expect("made");
+    assert!(!b.rename_server(&shop(), &mine).expect("asked"));
 }

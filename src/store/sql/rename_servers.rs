@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::ServerName;
-use crate::store::{Error, Lease};
+use crate::store::{Database, Error, FormerName, Lease};
 
-use super::{Session, dns, incidents, learned, reported_tokens, smtp_errors, values};
+use super::{Scope, Session, dns, incidents, learned, reported_tokens, smtp_errors, values};
 
 /// Tables whose rows name their server.
 const OF_SERVER: [&str; 6] = [
@@ -22,6 +22,50 @@ struct Renamed {
     old: String,
     new: String,
     id: i64,
+}
+
+impl Database {
+    /// Returns the names other than `name` under which something of a known server is stored, the last one that was polled first.
+    pub fn former_names(&mut self, name: &ServerName) -> Result<Vec<FormerName>, Error> {
+        self.rows(
+            "SELECT name, number, last_cycle_at FROM servers
+             WHERE name <> ?1 AND number IS NOT NULL AND former_name IS NULL ORDER BY last_cycle_at DESC, name",
+            &values![&name.0],
+            |row| {
+                Ok(FormerName {
+                    name: ServerName(row.get(0)?),
+                    number: row.get(1)?,
+                    last_cycle_at: row.get(2)?,
+                })
+            },
+        )
+    }
+
+    /// Gives what is stored under `old` the name `new`; `false` where something was read under that already, or the same is open of both.
+    pub fn rename_server(&mut self, old: &ServerName, new: &ServerName) -> Result<bool, Error> {
+        let (old, new) = (&old.0, &new.0);
+        self.write(Scope::All, |s| {
+            let sql = "SELECT (SELECT count(*) FROM servers WHERE name = ?2 AND (last_complete_at IS NOT NULL OR number IS NOT NULL))
+                         + (SELECT count(*) FROM streams WHERE server = ?2)
+                         + (SELECT count(*) FROM incidents a JOIN incidents b ON b.stream = a.stream AND b.tag = a.tag AND b.rule = a.rule
+                            WHERE a.server = ?1 AND a.open = 1 AND b.server = ?2 AND b.open = 1)";
+            let taken: i64 = s.one(sql, &values![old, new], |row| row.get(0))?;
+            // Whoever was quicker may have renamed it.
+            let stored = "SELECT count(*) FROM servers WHERE name = ?1";
+            let stored: i64 = s.one(stored, &values![old], |row| row.get(0))?;
+            if taken > 0 || stored == 0 {
+                return Ok(false);
+            }
+            // Polls that read nothing.
+            s.execute("DELETE FROM polls WHERE server = ?1", &values![new])?;
+            let sql = "UPDATE servers SET account_id = COALESCE((SELECT n.account_id FROM servers n WHERE n.name = ?2), account_id),
+                           left_at = NULL WHERE name = ?1";
+            s.execute(sql, &values![old, new])?;
+            s.execute("DELETE FROM servers WHERE name = ?1", &values![new])?;
+            rename(s, old, new)?;
+            Ok(true)
+        })
+    }
 }
 
 /// Gives what is stored of each server in `listed` its name of today; which were called otherwise, and how.
