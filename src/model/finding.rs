@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BounceClass, CanaryEvidence, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence,
-    DnsDriftEvidence, DomainBlocksEvidence, LastingExcess, RateEvidence, Rule, Severity,
-    SmtpErrorEvidence, Span, StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
+    DnsDriftEvidence, DomainBlocksEvidence, LastingExcess, RateEvidence, Rule, ServerName,
+    Severity, SmtpErrorEvidence, Span, StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -236,6 +236,30 @@ pub struct BlindEvidence {
     /// Where the token belongs, if the configuration names a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_place: Option<TokenPlace>,
+    /// Of the account: what its list means for its servers.
+    #[serde(default, skip_serializing_if = "AccountReach::is_known")]
+    pub account: AccountReach,
+}
+
+/// Which servers are watched though the list of the account cannot be had as it should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountReach {
+    /// Those known from before.
+    #[default]
+    Known,
+    /// Not these, which were known: their tokens come with the list, and this process never had it.
+    Without(Vec<ServerName>),
+    /// None: none was ever known.
+    Never,
+    /// None: the list was read, and there is no server in it to watch.
+    Empty,
+}
+
+impl AccountReach {
+    const fn is_known(&self) -> bool {
+        matches!(self, Self::Known)
+    }
 }
 
 /// Where the configuration says that the token of a server is.

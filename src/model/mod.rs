@@ -45,8 +45,8 @@ pub use domain_blocks::{
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use feedback::{Feedback, Judgement, MarkedTime};
 pub use finding::{
-    BlindEvidence, DropEvidence, Evidence, Finding, MissingBurst, NewLevel, ServerChange,
-    SilenceEvidence, TokenPlace, Verdict,
+    AccountReach, BlindEvidence, DropEvidence, Evidence, Finding, MissingBurst, NewLevel,
+    ServerChange, SilenceEvidence, TokenPlace, Verdict,
 };
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, HOURS_KEPT, History, HourCount,

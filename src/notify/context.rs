@@ -2,7 +2,8 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    DropEvidence, Evidence, HOUR, Incident, IncidentState, MINUTE, Rule, Span, Subject, Timestamp,
+    AccountReach, BlindEvidence, DropEvidence, Evidence, HOUR, Incident, IncidentState, MINUTE,
+    Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_lines;
@@ -113,8 +114,7 @@ fn evidence_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<Strin
             let polls = plural(blind.cycles, "poll");
             let effect = match (incident.rule, blind.limited) {
                 (Rule::AccountInactive, _) => None,
-                _ if incident.subject() == Subject::Account => (!blind.token)
-                    .then_some("Servers known from before are still watched; new ones are not."),
+                _ if incident.subject() == Subject::Account => account_effect(blind),
                 _ if blind.token => Some(
                     "Mail may be fine if the app sends with another token; the missed hours are read once this one works.",
                 ),
@@ -133,6 +133,21 @@ fn evidence_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<Strin
             let effect = effect.map(str::to_owned);
             std::iter::once(reason).chain(effect).collect()
         }
+    }
+}
+
+/// Returns what it means that the servers of the account could not be listed; `None` where the next step says so.
+const fn account_effect(blind: &BlindEvidence) -> Option<&'static str> {
+    match blind.account {
+        AccountReach::Known if blind.token => None,
+        AccountReach::Known => {
+            Some("Servers known from before are still watched; new ones are not.")
+        }
+        AccountReach::Without(_) => Some(
+            "Their tokens come with the list of the account's servers, which could not be read; the missed hours are read once it is.",
+        ),
+        AccountReach::Never => Some("No server of the account is watched before it is."),
+        AccountReach::Empty => Some("Nobody would hear of mail that stops."),
     }
 }
 

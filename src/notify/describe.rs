@@ -1,9 +1,10 @@
 //! What is wrong, or no longer wrong, in half a line: one match per question, with an arm for each rule.
 
 use crate::model::{
-    BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome, DnsDriftEvidence,
-    DomainBlocksEvidence, Evidence, HOUR, Incident, IncidentState, MissingBurst, MissingStreams,
-    NewLevel, Rule, SameServer, ServerChange, Span, StreamId, Subject, Suppressed, Timestamp,
+    AccountReach, BlindEvidence, BlockingDomain, BounceClass, CanaryEvidence, CanaryOutcome,
+    DnsDriftEvidence, DomainBlocksEvidence, Evidence, HOUR, Incident, IncidentState, MissingBurst,
+    MissingStreams, NewLevel, Rule, SameServer, ServerChange, Span, StreamId, Subject, Suppressed,
+    Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_headline;
@@ -35,6 +36,8 @@ const MAX_DOMAINS: usize = 3;
 const MAX_DOMAIN_CHARS: usize = 60;
 /// The maximum number of addresses that a line names.
 const MAX_ADDRESSES: usize = 3;
+/// The maximum number of servers of the account that are named of those that cannot be seen.
+const MAX_ACCOUNT_SERVERS: usize = 3;
 
 /// Returns that several names are one server, and what to do.
 pub fn describe_same_server(same: &SameServer) -> String {
@@ -317,10 +320,7 @@ fn describe_suppressed(addresses: &[Suppressed]) -> String {
 fn describe_blind(incident: &Incident, blind: &BlindEvidence) -> String {
     let problem = match (incident.rule, incident.subject()) {
         (Rule::AccountInactive, _) => "Postmark refuses requests: the account is not active",
-        (_, Subject::Account) if blind.token => {
-            "the account token is missing or refused, its servers cannot be listed"
-        }
-        (_, Subject::Account) => "hushwatch cannot list its servers",
+        (_, Subject::Account) => return describe_account(blind),
         _ if blind.token => {
             "the API token is missing or refused, hushwatch cannot see this server's mail"
         }
@@ -331,6 +331,28 @@ fn describe_blind(incident: &Incident, blind: &BlindEvidence) -> String {
         _ => "hushwatch cannot read this server's mail from Postmark",
     };
     problem.to_owned()
+}
+
+/// Returns what is wrong with the list of the account's servers, and with it with their mail.
+fn describe_account(blind: &BlindEvidence) -> String {
+    let list = match blind.token {
+        true => "the account token is missing or refused, its servers cannot be listed",
+        false => "hushwatch cannot list its servers",
+    };
+    match &blind.account {
+        AccountReach::Known | AccountReach::Never => list.to_owned(),
+        AccountReach::Empty => "no server is watched".to_owned(),
+        AccountReach::Without(servers) => {
+            let names = servers.iter().map(|name| clean(&name.0));
+            let mail = elide_and(names, MAX_ACCOUNT_SERVERS);
+            match blind.token {
+                true => format!(
+                    "the account token is missing or refused, hushwatch cannot see the mail of {mail}"
+                ),
+                false => format!("hushwatch cannot see the mail of {mail}"),
+            }
+        }
+    }
 }
 
 pub(crate) fn shown(address: &str, style: Style) -> String {
@@ -364,7 +386,13 @@ pub fn describe_resolved(incident: &Incident, at: Timestamp, style: Style) -> St
         return closed;
     }
     let phrase = match incident.subject() {
-        Subject::Account if incident.rule == Rule::Blind => "hushwatch can list its servers again",
+        Subject::Account if incident.rule == Rule::Blind => match worst(incident) {
+            Evidence::Blind(BlindEvidence {
+                account: AccountReach::Without(_) | AccountReach::Empty,
+                ..
+            }) => "its servers are watched again",
+            _ => "hushwatch can list its servers again",
+        },
         _ => recovery_phrase(incident.rule),
     };
     if let Some(level) = incident.evidence.new_level() {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    BounceClass, CanaryOutcome, DAY, Evidence, HOUR, Incident, Rule, StreamKey, Subject,
-    Suppressed, TokenPlace,
+    AccountReach, BounceClass, CanaryOutcome, DAY, Evidence, HOUR, Incident, Rule, StreamKey,
+    Subject, Suppressed, TokenPlace,
 };
 use crate::notify::context::{capitalized, split_remedy};
 use crate::text::sanitize::clean;
@@ -124,8 +124,13 @@ fn blind_advice(incident: &Incident) -> String {
         return "Raise postmark.requests_per_poll in monitor.toml, or poll more often".to_owned();
     }
     if blind.token && incident.subject() == Subject::Account {
-        return "Set POSTMARK_ACCOUNT_TOKEN to a valid account token; servers known from before are watched until a restart"
-            .to_owned();
+        let set = "Set POSTMARK_ACCOUNT_TOKEN to a valid account token";
+        return match blind.account {
+            AccountReach::Known => {
+                format!("{set}; servers known from before are watched until a restart")
+            }
+            _ => set.to_owned(),
+        };
     }
     if blind.token {
         let put = put_token("a valid token of this server", blind.token_place.as_ref());

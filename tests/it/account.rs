@@ -303,22 +303,65 @@ fn the_servers_of_another_account_replace_none_before_a_day(process: Process) {
     world.set_aside("before what is tested");
 }
 
-fn an_account_without_servers_is_complete(process: Process) {
-    let mut world = world(process, "");
-    world
-        .postmark
-        .fail(hushwatch::sim::Plan::always(Fault::Nothing).on("/servers?"));
-    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
-    assert_eq!(
-        (cycle.code, names(&cycle)),
-        (0, vec!["(account)".to_owned()])
-    );
-    if process == Process::New {
-        assert_line(
-            &cycle.stderr,
-            "WARN Postmark listed no server at all: nothing is watched",
+fn an_account_of_which_no_server_is_watched_is_told(process: Process) {
+    let ignored = "[postmark]\nignore_servers = [\"shop\", \"alpha\", \"beta\"]\n";
+    for (file, why) in [
+        (
+            "",
+            "no server is watched: the account has none; create one at Postmark, or use the token of the account that has them",
+        ),
+        (
+            ignored,
+            "no server is watched: the account has none but those that `ignore_servers` leaves out; leave one of them in",
+        ),
+    ] {
+        let mut world = world(process, file);
+        if file.is_empty() {
+            let empty = hushwatch::sim::Plan::always(Fault::Nothing).on("/servers?");
+            world.postmark.fail(empty);
+        }
+        let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+        assert_eq!(
+            (cycle.code, names(&cycle)),
+            (1, vec!["(account)".to_owned()])
+        );
+        assert_eq!(cycle.errors(), [why]);
+        assert_eq!(cycle.report["readiness"]["ready"], false);
+        world.cycle(at("2026-03-03T11:00:00Z"));
+        assert_eq!(
+            world.alerts(),
+            ["🟠 WARN Postmark account: no server is watched"]
         );
     }
+}
+
+/// The tokens come with the list: a process that never had it polls none.
+#[test]
+fn a_new_process_that_cannot_list_the_account_says_whose_mail_it_cannot_see() {
+    let mut world = world(Process::New, "");
+    world.cycle(at("2026-03-03T10:00:00Z"));
+    world
+        .postmark
+        .fail(hushwatch::sim::Plan::always(Fault::Status(503)).on("/servers?"));
+    world.hours("2026-03-03T11:00:00Z", "2026-03-03T12:00:00Z");
+    assert_eq!(
+        world.alerts(),
+        ["🟠 WARN Postmark account: hushwatch cannot see the mail of alpha, beta and shop"]
+    );
+    world.postmark.clear_faults();
+    world.cycle(at("2026-03-03T13:00:00Z"));
+    assert_eq!(
+        world.posted(),
+        ["✅ RESOLVED Postmark account: its servers are watched again"]
+    );
+}
+
+#[test]
+fn a_server_of_the_file_is_found_in_the_account_though_its_letters_differ() {
+    let mut world = world(Process::One, "[[server]]\nname = \"Shop\"\n");
+    let cycle = world.cycle(at("2026-03-03T10:00:00Z"));
+    assert_eq!(cycle.code, 0, "{} {}", cycle.report, cycle.stderr);
+    assert_eq!(names(&cycle), ["Shop", "alpha", "beta", "(account)"]);
 }
 
 fn a_server_that_the_file_calls_otherwise_is_one_server(process: Process) {
@@ -337,7 +380,7 @@ both! {
     an_account_that_cannot_be_listed_stays_in_sight
     an_account_that_can_be_listed_is_no_line_of_the_digest
     an_empty_list_of_servers_drops_nobody
-    an_account_without_servers_is_complete
+    an_account_of_which_no_server_is_watched_is_told
     the_servers_of_another_account_replace_none_before_a_day
     a_server_that_the_file_calls_otherwise_is_one_server
     every_server_of_the_account_is_watched_and_who_comes_and_goes_is_noted

@@ -10,7 +10,9 @@ use crate::commands::doctor::rules::Unheard;
 use crate::commands::doctor::{check_side_by_side, duplicate_servers, lookback_start, token};
 use crate::config::ServerConfig;
 use crate::cycle::Context;
+use crate::cycle::poll::servers::nothing_watched;
 use crate::model::{MisnamedStream, Rule, Rules, ServerName, Severity, Span, StreamId, Timestamp};
+use crate::notify::context::split_remedy;
 use crate::postmark::{Server, ServerInfo, Stream};
 use crate::secret::Secret;
 use crate::text::format::{format_duration, plural};
@@ -112,6 +114,12 @@ async fn check_account(app: &Context) -> Option<Check> {
         Ok(listed) => {
             let servers = plural(listed.len() as u64, "server");
             app.account_servers.cache_listing(&app.config, listed);
+            let watched = app.account_servers.configured_and_listed(&app.config);
+            if watched.is_empty() {
+                let (why, remedy) = split_remedy(&nothing_watched(&app.config));
+                let text = format!("Postmark account token valid, but {why}");
+                return Some(Check::fail(NAME, text, remedy.unwrap_or_default()));
+            }
             Check::pass(NAME, format!("Postmark account token valid: {servers}"))
         }
         Err(error) => token::refused(app, NAME, "", token, &error).await,
@@ -167,7 +175,7 @@ async fn query_server(
     result.checks.push(kind.at_server(&server.name));
     let streams = api.streams().await.map(|list| list.streams);
     let check = match &streams {
-        Ok(streams) => self::streams(streams, server.streams.as_deref()),
+        Ok(streams) => self::streams(streams, server),
         Err(error) => {
             let text = format!("Cannot list the streams: {}", error.kind());
             let remedy = error.kind().remedy().unwrap_or("try again");
@@ -222,7 +230,7 @@ fn server_type(info: &ServerInfo) -> Check {
 }
 
 /// Compares what Postmark lists with what is to be watched.
-fn streams(listed: &[Stream], wanted: Option<&[StreamId]>) -> Check {
+fn streams(listed: &[Stream], server: &ServerConfig) -> Check {
     const NAME: &str = "streams";
     let with_kind = |s: &Stream| match s.kind.as_str() {
         "" => s.id.0.clone(),
@@ -230,7 +238,7 @@ fn streams(listed: &[Stream], wanted: Option<&[StreamId]>) -> Check {
     };
     let all: Vec<String> = listed.iter().map(with_kind).collect();
     let is_listed = |id: &&StreamId| listed.iter().any(|s| s.id == **id);
-    let wanted = wanted.unwrap_or_default().iter();
+    let wanted = server.streams.iter().flatten();
     let lost: Vec<&str> = wanted
         .filter(|id| !is_listed(id))
         .map(|id| id.0.as_str())
@@ -249,6 +257,11 @@ fn streams(listed: &[Stream], wanted: Option<&[StreamId]>) -> Check {
             lost.join(", ")
         );
         let remedy = format!("name some of {}, or leave `streams` out", all.join(", "));
+        return Check::fail(NAME, text, remedy);
+    }
+    if !listed.iter().any(|stream| server.watches(&stream.id)) {
+        let text = "`ignore_streams` leaves out all of its streams: nothing is watched";
+        let remedy = format!("leave one of them in: {}", all.join(", "));
         return Check::fail(NAME, text, remedy);
     }
     Check::pass(NAME, format!("Streams found: {}", all.join(", ")))
@@ -337,8 +350,9 @@ impl Clock {
     fn check(self) -> Check {
         const NAME: &str = "clock";
         let Some(dated) = self.dated else {
-            let text = "Postmark's responses have no Date header, so the clock cannot be compared";
-            return Check::warn(NAME, text, "check whether a proxy in between removes it");
+            let text = "Postmark's responses have no Date header that can be read, so the clock cannot be compared";
+            let remedy = "check whether a proxy in between removes or changes it";
+            return Check::warn(NAME, text, remedy);
         };
         // A date is cut to the second.
         let ahead = self.asked.since(dated + Duration::from_secs(1));
@@ -365,6 +379,30 @@ impl Clock {
 mod tests {
     use super::*;
     use crate::commands::doctor::Outcome;
+    use crate::config::TokenSource;
+
+    #[test]
+    fn a_server_of_which_every_stream_is_left_out_fails() {
+        let listed = [("outbound", "Transactional"), ("news", "Broadcasts")];
+        let listed = listed.map(|(id, kind)| Stream {
+            id: id.into(),
+            kind: kind.to_owned(),
+        });
+        let check = |ignored: &[&str]| {
+            let mut server = ServerConfig::new("shop", TokenSource::Account(None));
+            server.ignored_streams = ignored.iter().map(|id| (*id).into()).collect();
+            streams(&listed, &server).to_line()
+        };
+        assert_eq!(
+            check(&["news"]),
+            "✓ Streams found: outbound (Transactional), news (Broadcasts)"
+        );
+        assert_eq!(
+            check(&["news", "outbound"]),
+            "✗ `ignore_streams` leaves out all of its streams: nothing is watched; leave one of them in: outbound (Transactional), \
+             news (Broadcasts)"
+        );
+    }
 
     #[test]
     fn a_clock_is_compared_with_what_lies_between_question_and_answer() {

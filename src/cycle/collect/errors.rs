@@ -1,7 +1,7 @@
 //! What goes wrong while one server is polled, and when to stop asking.
 
 use crate::cycle::clock::ClockSkew;
-use crate::model::{ServerChange, ServerName};
+use crate::model::{AccountReach, ServerChange, ServerName};
 use crate::postmark::{self, ErrorKind, MAX_RESULTS};
 use crate::store;
 
@@ -56,6 +56,8 @@ pub(crate) struct PollErrors {
     pub reachable: bool,
     /// Why nothing was asked for after the streams.
     pub skew: Option<ClockSkew>,
+    /// Of the account: which of its servers are watched.
+    pub account: AccountReach,
     unanswered: u32,
 }
 

@@ -86,13 +86,22 @@ pub(super) fn renamed_in_config<'c>(
         .collect()
 }
 
-/// Returns what the account lists of a configured server, found by its name, else by its token.
+/// Returns what the account lists of a configured server, found by its name, else by its token, else by its name in other letters, as
+/// `Shop` for `shop`, where it has no token of its own and only one server is called so.
 fn find_listing<'l>(
     server: &ServerConfig,
     listing: &'l Listing,
 ) -> Option<(&'l String, &'l AccountServer)> {
     let by_name = listing.get_key_value(server.name.0.as_str());
-    by_name.or_else(|| listing.iter().find(|(_, l)| has_token(l, &server.token)))
+    by_name
+        .or_else(|| listing.iter().find(|(_, l)| has_token(l, &server.token)))
+        .or_else(|| {
+            let is_of_account = matches!(server.token, TokenSource::Account(_));
+            let is_alike = |name: &String| is_of_account && is_same_name(name, &server.name.0);
+            let mut alike = listing.iter().filter(|(name, _)| is_alike(name));
+            let found = alike.next()?;
+            alike.next().is_none().then_some(found)
+        })
 }
 
 fn has_token(listed: &AccountServer, source: &TokenSource) -> bool {
@@ -132,6 +141,24 @@ mod tests {
             tokens: Vec::new(),
             delivery: None,
         }
+    }
+
+    #[test]
+    fn a_server_of_the_file_is_found_though_its_letters_differ() {
+        let found = |token: TokenSource, names: &[&str]| {
+            let all = (1..).zip(names).map(|(id, name)| listed(id, name));
+            let listing = with_unique_names(all.collect());
+            let server = ServerConfig::new("Shop", token);
+            find_listing(&server, &listing).map(|(name, _)| name.clone())
+        };
+        let of_account = || TokenSource::Account(None);
+        let shop = |name: &str| Some(name.to_owned());
+        assert_eq!(found(of_account(), &["blog", "shop"]), shop("shop"));
+        assert_eq!(found(of_account(), &["SHOP", "Shop", "shop"]), shop("Shop"));
+        assert_eq!(found(of_account(), &["SHOP", "shop"]), None, "which one?");
+        assert_eq!(found(of_account(), &["shops"]), None);
+        let own = TokenSource::File("/nonexistent".into());
+        assert_eq!(found(own, &["shop"]), None, "its token says who it is");
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl PollOutcome {
                     limited: errors.reachable && !errors.has_failure,
                     only_bounces: errors.unread_bounces == errors.blocking.len(),
                     token_place: server.token.place(),
+                    account: errors.account,
                 },
                 account: errors.account_error,
                 change: errors.change.map(|change| ServerChange {

@@ -11,7 +11,7 @@ use crate::cycle::lease::Leases;
 use crate::cycle::poll::listing::{Listing, merge, renamed_in_config, unlisted, without_ignored};
 use crate::cycle::poll::log_notes;
 use crate::cycle::poll::outcome::PollOutcome;
-use crate::model::{DAY, Incident, ServerName, Timestamp};
+use crate::model::{AccountReach, DAY, Incident, ServerName, Timestamp};
 use crate::postmark::{AccountServer, ErrorKind, is_sandbox};
 use crate::store::{self, Note, ServerListChange, Store};
 use crate::text::format::plural;
@@ -100,8 +100,19 @@ pub(crate) async fn discover_servers(
     let read_state = move |s: &mut store::Database| s.server_state(&name, now);
     let previous_state = context.store.call(read_state).await?;
     let doubted_since = previous_state.incomplete_since;
-    let (requests, errors) =
+    let (requests, mut errors) =
         fetch_account_servers(context, token, doubted_since, is_lease_holder, now).await?;
+    let servers = context
+        .account_servers
+        .configured_and_listed(&context.config);
+    match errors.blocking.is_empty() {
+        true if servers.is_empty() => {
+            errors.fail(nothing_watched(&context.config));
+            errors.account = AccountReach::Empty;
+        }
+        true => {}
+        false => errors.account = account_reach(&context.store, &servers).await?,
+    }
     let account = is_lease_holder.then(|| {
         let server = account_server();
         PollOutcome::new(
@@ -114,12 +125,30 @@ pub(crate) async fn discover_servers(
             errors,
         )
     });
-    Ok(ServerList {
-        servers: context
-            .account_servers
-            .configured_and_listed(&context.config),
-        account,
+    Ok(ServerList { servers, account })
+}
+
+/// Returns which servers of the account are watched where it could not be asked, `polled` being those whose tokens are known.
+async fn account_reach(
+    store: &Store,
+    polled: &[Arc<ServerConfig>],
+) -> Result<AccountReach, store::Error> {
+    let mut unpolled = store.call(|s| s.account_servers()).await?;
+    unpolled.retain(|name| !polled.iter().any(|server| server.name == *name));
+    Ok(match (unpolled.is_empty(), polled.is_empty()) {
+        (false, _) => AccountReach::Without(unpolled),
+        (true, true) => AccountReach::Never,
+        (true, false) => AccountReach::Known,
     })
+}
+
+/// Returns why no server is watched though the list of the account was read.
+pub(crate) fn nothing_watched(config: &Config) -> String {
+    match config.ignored.is_empty() {
+        true => "no server is watched: the account has none; create one at Postmark, or use the token of the account that has them",
+        false => "no server is watched: the account has none but those that `ignore_servers` leaves out; leave one of them in",
+    }
+    .to_owned()
 }
 
 /// Asks the account for its servers. Returns how many requests that took, and what went wrong.
@@ -165,9 +194,6 @@ async fn find_foreign_listing(
     now: Timestamp,
 ) -> Result<Option<String>, store::Error> {
     let known = context.store.call(|s| s.account_server_ids()).await?;
-    if known.is_empty() && listed.is_empty() {
-        tracing::warn!("Postmark listed no server at all: nothing is watched");
-    }
     let is_doubted_long = doubted_since.is_some_and(|since| now.since(since) >= BELIEVED_AFTER);
     if known.is_empty() || listed.iter().any(|server| known.contains(&server.id)) {
         return Ok(None);

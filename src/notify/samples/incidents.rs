@@ -1,9 +1,9 @@
 //! The course of one incident of each rule, and of its variants; those of bounces are in `bounces`, those of mail that is not sent in `sends`.
 
 use crate::model::{
-    BlindEvidence, DAY, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence, Evidence, HOUR,
-    Incident, IncidentState, ListedBounces, RateUnit, Rule, ServerName, Severity, Span, Step,
-    Timestamp, TokenPlace, Transition,
+    AccountReach, BlindEvidence, DAY, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence,
+    Evidence, HOUR, Incident, IncidentState, ListedBounces, RateUnit, Rule, ServerName, Severity,
+    Span, Step, Timestamp, TokenPlace, Transition,
 };
 use crate::notify::samples::{bounces, canary, drift, march, minutes, sends, server_changed};
 
@@ -192,6 +192,7 @@ fn sight(since: Timestamp, cycles: u64, reason: &str, token: bool, limited: bool
         limited,
         only_bounces: false,
         token_place: token.then(|| TokenPlace::Variable("POSTMARK_TOKEN_SHOP".to_owned())),
+        account: AccountReach::Known,
     })
 }
 
@@ -285,6 +286,31 @@ fn blind() -> Course {
             i.server = ServerName::ACCOUNT.into();
             let of_account = down.replace("messages", "the servers");
             i.evidence = sight(march(4, 18, 0), 2, &of_account, false, false);
+        },
+    )
+    .variant(
+        "account not answering a new process",
+        "Sent at the same poll by a process that never had the list: under cron, or after a restart.",
+        |i| {
+            i.server = ServerName::ACCOUNT.into();
+            let of_account = down.replace("messages", "the servers");
+            i.evidence = sight(march(4, 18, 0), 2, &of_account, false, false);
+            if let Evidence::Blind(blind) = &mut i.evidence {
+                let servers = ["shop", "staging"].map(ServerName::from);
+                blind.account = AccountReach::Without(servers.to_vec());
+            }
+        },
+    )
+    .variant(
+        "account without servers to watch",
+        "Sent at the second poll in a row that found no server to watch.",
+        |i| {
+            i.server = ServerName::ACCOUNT.into();
+            let why = "no server is watched: the account has none but those that `ignore_servers` leaves out; leave one of them in";
+            i.evidence = sight(march(4, 18, 0), 2, why, false, false);
+            if let Evidence::Blind(blind) = &mut i.evidence {
+                blind.account = AccountReach::Empty;
+            }
         },
     )
 }

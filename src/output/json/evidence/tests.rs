@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    BlindEvidence, BounceClass, DeliveryEvidence, DropEvidence, HOUR, RateEvidence, RateUnit,
-    SilenceEvidence, Suppressed,
+    AccountReach, BlindEvidence, BounceClass, DeliveryEvidence, DropEvidence, HOUR, RateEvidence,
+    RateUnit, SilenceEvidence, Suppressed,
 };
 
 const T: Timestamp = Timestamp(1_772_532_000_000);
@@ -102,6 +102,7 @@ fn all() -> Vec<Evidence> {
             limited: true,
             only_bounces: false,
             token_place: None,
+            account: AccountReach::Without(vec!["shop".into()]),
         }),
     ]
 }
