@@ -5,38 +5,23 @@
 //! month), and how far it may be late from how late the bursts before it were: the next lateness follows Student's t
 //! (A. Gelman et al., "Bayesian Data Analysis", 3rd ed., section 3.2), taken at the stream's part of the budget.
 
+mod find;
 mod recurrence;
 
 use std::time::Duration;
 
+pub(super) use find::{Burst, find_unusual_bursts, is_within};
+use find::{MAX_BURST_LENGTH, MAX_GROWTH, MIN_BURST_SENT, find_bursts};
 use recurrence::{Recurrence, hours_of_month, hours_of_week, next_hour};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::detect::encoding::encoded;
-use crate::model::{DAY, HOUR, History, HourCount, MINUTE, MissingBurst, Span, Timestamp};
+use crate::model::{DAY, HOUR, History, Judgement, MINUTE, MissingBurst, Span, Timestamp, WEEK};
 
-/// A burst has at least so many messages ...
-const MIN_BURST_SENT: u64 = 10;
-/// ... of an hour or of hours in a row, and no longer than this ...
-const MAX_BURST_LENGTH: Duration = HOUR.saturating_mul(12);
-/// ... and so many times as many as there are before and after it, within [`MIN_SURROUNDINGS`] and [`SURROUNDINGS_IN_LENGTHS`]
-/// on each side: a working day is no burst.
-const MIN_CONTRAST: u64 = 4;
-const MIN_SURROUNDINGS: Duration = HOUR.saturating_mul(12);
-const SURROUNDINGS_IN_LENGTHS: f64 = 3.5;
 /// A burst that is due has come with this many times as many, if it is of a usual size.
 const MIN_CONTRAST_OF_DUE: u64 = 1;
-/// Hours beside the busiest one belong to a burst down to this share of it, and one hour more on each side ...
-const MIN_SHARE_OF_PEAK: f64 = 0.01;
-/// ... as long as they have more than [`MAX_GROWTH`] times the other mail: what so many hours of the day before or of the day after
-/// have, none of which has this share of the busiest one.
-const MIN_OTHER_HOURS: usize = 6;
-const MAX_OTHER_SHARE: f64 = 0.1;
 /// Bursts are of another kind from this ratio of their sizes on; a kind has at least [`MIN_BURSTS`].
 const MIN_SIZE_RATIO: f64 = 3.0;
-/// Beside other mail an hour with more than so many times the mail of the busiest one outside of bursts, or of the hours beside a
-/// burst, is one of a burst.
-const MAX_GROWTH: u64 = 3;
 /// Fewer bursts show no recurrence.
 const MIN_BURSTS: usize = 4;
 /// The newest bursts show the recurrence of today.
@@ -51,17 +36,20 @@ const MIN_SLACK_SHARE: f64 = 0.07;
 const MAX_SLACK_SHARE: f64 = 0.35;
 /// The share of the budget that goes to late bursts.
 const BUDGET_SHARE: f64 = 0.5;
+/// A burst is given up when it is late by so many times the time between two, and by no less than [`MIN_GIVEN_UP_AFTER`].
+const GIVEN_UP_AFTER_INTERVALS: u32 = 3;
+const MIN_GIVEN_UP_AFTER: Duration = DAY.saturating_mul(28);
+/// Bursts show no recurrence before they are known for this long: those of five working days know no weekend.
+const MIN_KNOWN: Duration = WEEK;
+/// A time between two is that of bursts which were missed in between, and no measure of the next one, where it is a multiple of the
+/// usual one to within this share of it ...
+const MAX_STRAY_OF_MISSED: f64 = 0.1;
+/// ... if no more than this share of all times are such, or one, where no weekend can be the cause.
+const MAX_MISSED_SHARE: f64 = 0.05;
+const MIN_INTERVAL_BEYOND_WEEKEND: Duration = DAY.saturating_mul(4);
 /// Bounds of the chance that a burst that is merely late is called missing.
 const CHANCE_BOUNDS: (f64, f64) = (1e-4, 0.01);
 const YEAR_S: f64 = 365.25 * 86_400.0;
-
-/// One burst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Burst {
-    /// From its first to its last message.
-    pub span: Span,
-    pub sent: u64,
-}
 
 /// The bursts of one stream, as far as it has any.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +91,8 @@ pub(super) struct Overdue<'a> {
     began: Timestamp,
     /// When the next one was due.
     pub due: Timestamp,
+    /// Whether so many were due that none is expected any more.
+    pub is_given_up: bool,
     /// The time since the last burst, over the time after which the next one is missing: above 1 it is.
     pub lateness: f64,
     /// The longest time between two bursts before, in the same measure.
@@ -115,7 +105,6 @@ encoded!(BurstModel {
     bursts,
     max_usual_sent
 });
-encoded!(Burst { span, sent });
 encoded!(BurstSchedule {
     min_sent,
     usual_sent,
@@ -132,7 +121,7 @@ impl BurstModel {
     pub(super) fn learn(history: &History, until: Timestamp, budget: f64) -> Self {
         let end = history.hours.partition_point(|h| h.first_at < until);
         let hours = &history.hours[..end];
-        let bursts = find_bursts(hours, MIN_CONTRAST);
+        let bursts = find_unusual_bursts(hours);
         let (of_bursts, all) = (
             bursts.iter().map(|burst| burst.sent).sum::<u64>(),
             hours.iter().map(|hour| hour.sent).sum::<u64>(),
@@ -185,7 +174,7 @@ impl BurstModel {
         burst.is_some_and(|burst| burst.span.from <= gap.from)
     }
 
-    /// Returns the kind of burst that is latest at `at`; `None` where no recurrence is known, and where the time in which it
+    /// Returns the kind of burst that is latest at `at`, one that is given up after all others; `None` where no recurrence is known, and where the time in which it
     /// was due was not covered.
     pub(super) fn latest(&self, history: &History, at: Timestamp) -> Option<Overdue<'_>> {
         let known = self.schedules.iter().filter_map(|schedule| {
@@ -204,11 +193,16 @@ impl BurstModel {
                 last,
                 began,
                 due,
+                is_given_up: at.since(due) >= schedule.given_up_after(),
                 lateness: at.since(began).div_duration_f64(patience),
                 longest: schedule.longest.div_duration_f64(patience),
             })
         });
-        known.max_by(|a, b| a.lateness.total_cmp(&b.lateness))
+        let key = |overdue: &Overdue| (!overdue.is_given_up, overdue.lateness);
+        known.max_by(|a, b| {
+            let ((expected, late), (other, later)) = (key(a), key(b));
+            expected.cmp(&other).then(late.total_cmp(&later))
+        })
     }
 
     /// Returns how long after `from` a stop is told that begins after the last burst before `from`; `None` where no
@@ -269,7 +263,11 @@ impl BurstSchedule {
             .filter(|(a, b)| history.messages.covers(Span::new(a.until, b.from)))
             .map(|(a, b)| (a.from, b.from))
             .collect();
-        if pairs.len() + 1 < MIN_BURSTS {
+        let known = newest[newest.len() - 1]
+            .span
+            .from
+            .since(newest[0].span.from);
+        if pairs.len() + 1 < MIN_BURSTS || known < MIN_KNOWN {
             return None;
         }
         let mut sizes: Vec<u64> = newest.iter().map(|burst| burst.sent).collect();
@@ -277,6 +275,7 @@ impl BurstSchedule {
         let mut intervals: Vec<Duration> = pairs.iter().map(|(a, b)| b.since(*a)).collect();
         intervals.sort_unstable();
         let interval = intervals[intervals.len() / 2];
+        let on_time = without_missed(&pairs, interval, history);
         let per_year = YEAR_S / interval.as_secs_f64().max(3600.0);
         let schedule = |recurrence| Self {
             min_sent,
@@ -285,22 +284,27 @@ impl BurstSchedule {
             recurrence,
             interval,
             longest: intervals[intervals.len() - 1],
-            freedom: (pairs.len() - 1) as f64,
+            freedom: (on_time.len() - 1) as f64,
             chance: (BUDGET_SHARE * budget / per_year).clamp(CHANCE_BOUNDS.0, CHANCE_BOUNDS.1),
         };
         let fitting = [
-            Some(Recurrence::interval(&pairs)),
-            Recurrence::calendar(&pairs, hours_of_week(&pairs), false),
-            Recurrence::calendar(&pairs, hours_of_month(&pairs), true),
+            Some(Recurrence::interval(&on_time)),
+            Recurrence::calendar(&on_time, hours_of_week(&pairs), false),
+            Recurrence::calendar(&on_time, hours_of_month(&pairs), true),
         ];
         let wait = |schedule: &Self| -> f64 {
-            let waits = pairs
+            let waits = on_time
                 .iter()
                 .map(|(a, _)| schedule.limit_after(*a).since(*a));
             waits.map(|wait| wait.as_secs_f64()).sum()
         };
         let schedules = fitting.into_iter().flatten().map(schedule);
         schedules.min_by(|a, b| wait(a).total_cmp(&wait(b)))
+    }
+
+    /// Returns how late a burst is that is expected no more.
+    fn given_up_after(&self) -> Duration {
+        (self.interval * GIVEN_UP_AFTER_INTERVALS).max(MIN_GIVEN_UP_AFTER)
     }
 
     fn is_regular(&self) -> bool {
@@ -386,84 +390,6 @@ impl BurstSchedule {
     }
 }
 
-/// Returns the bursts among `hours`, in order: those with `contrast` times as many messages as there are around them.
-fn find_bursts(hours: &[HourCount], contrast: u64) -> Vec<Burst> {
-    let mut by_size: Vec<usize> = (0..hours.len())
-        .filter(|i| hours[*i].sent * 2 >= MIN_BURST_SENT)
-        .collect();
-    by_size.sort_by_key(|i| (std::cmp::Reverse(hours[*i].sent), *i));
-    let mut running: Vec<u64> = vec![0];
-    for hour in hours {
-        running.push(running[running.len() - 1] + hour.sent);
-    }
-    let mut taken = vec![false; hours.len()];
-    let mut bursts = Vec::new();
-    for peak in by_size {
-        if taken[peak] {
-            continue;
-        }
-        let least = hours[peak].sent as f64 * MIN_SHARE_OF_PEAK;
-        let most_other = MAX_GROWTH * other_mail_beside(hours, peak);
-        let apart = |a: usize, b: usize| hours[a.max(b)].start.since(hours[a.min(b)].start);
-        let is_next = |from: usize, to: usize| {
-            to < hours.len()
-                && !taken[to]
-                && apart(from, to) == HOUR
-                && apart(peak, to) <= MAX_BURST_LENGTH + HOUR
-                && hours[to].sent > most_other
-        };
-        let (mut first, mut last) = (peak, peak);
-        while first > 0 && is_next(first, first - 1) {
-            first -= 1;
-            if (hours[first].sent as f64) < least {
-                break;
-            }
-        }
-        while is_next(last, last + 1) {
-            last += 1;
-            if (hours[last].sent as f64) < least {
-                break;
-            }
-        }
-        taken[first..=last].fill(true);
-        let burst = Burst {
-            span: Span::new(hours[first].first_at, hours[last].last_at),
-            sent: running[last + 1] - running[first],
-        };
-        let length = burst.span.length();
-        let surroundings = MIN_SURROUNDINGS.max(length.mul_f64(SURROUNDINGS_IN_LENGTHS));
-        let from = burst.span.from - surroundings;
-        let until = burst.span.until + surroundings;
-        let around = running[hours.partition_point(|h| h.first_at < until)]
-            - running[hours.partition_point(|h| h.last_at < from)];
-        let is_burst = burst.sent >= MIN_BURST_SENT
-            && length <= MAX_BURST_LENGTH
-            && burst.sent >= contrast * (around - burst.sent);
-        if is_burst {
-            bursts.push(burst);
-        }
-    }
-    bursts.sort_by_key(|burst| burst.span.from);
-    bursts
-}
-
-/// Returns how many messages of other mail an hour of the days beside the one at `peak` has; 0 where there is little else than bursts.
-fn other_mail_beside(hours: &[HourCount], peak: usize) -> u64 {
-    let peak = hours[peak];
-    let most = peak.sent as f64 * MAX_OTHER_SHARE;
-    let of_day = |day: Span| {
-        let from = hours.partition_point(|h| h.start < day.from);
-        let until = hours.partition_point(|h| h.start < day.until);
-        let sent = hours[from..until].iter().map(|hour| hour.sent);
-        let mut others: Vec<u64> = sent.filter(|sent| (*sent as f64) < most).collect();
-        others.sort_unstable_by(|a, b| b.cmp(a));
-        others.get(MIN_OTHER_HOURS - 1).copied().unwrap_or(0)
-    };
-    let before = of_day(Span::before(peak.start - MAX_BURST_LENGTH, DAY));
-    let after = peak.start + MAX_BURST_LENGTH + HOUR;
-    before.max(of_day(Span::new(after, after + DAY)))
-}
-
 /// Returns the least size of each kind of burst, the smallest kind first.
 fn kinds(bursts: &[Burst]) -> Vec<u64> {
     let mut sizes: Vec<u64> = bursts.iter().map(|burst| burst.sent).collect();
@@ -478,7 +404,33 @@ fn kinds(bursts: &[Burst]) -> Vec<u64> {
     kinds.map(|least| least as u64).collect()
 }
 
-fn is_within(bursts: &[Burst], at: Timestamp) -> bool {
-    let burst = bursts.get(bursts.partition_point(|burst| burst.span.until < at));
-    burst.is_some_and(|burst| burst.span.from <= at)
+/// Returns the pairs of bursts of which the second followed the first: where one or two that were due did not come, the time between two
+/// says nothing of how late the next may be, unless it is what a person called a false alarm.
+fn without_missed(
+    pairs: &[(Timestamp, Timestamp)],
+    interval: Duration,
+    history: &History,
+) -> Vec<(Timestamp, Timestamp)> {
+    let is_missed = |(from, until): &(Timestamp, Timestamp)| {
+        let intervals = until.since(*from).div_duration_f64(interval.max(MINUTE));
+        let times = intervals.round();
+        let is_expected = || {
+            let time = Span::new(*from, *until);
+            let mut marked = history.marked.iter();
+            marked.any(|mark| {
+                let is_false_alarm = mark.feedback.judgement == Judgement::FalseAlarm;
+                is_false_alarm && !mark.span.intersect(time).is_empty()
+            })
+        };
+        times >= 2.0 && (intervals - times).abs() <= MAX_STRAY_OF_MISSED && !is_expected()
+    };
+    let missed = pairs.iter().filter(|pair| is_missed(pair)).count();
+    let one = usize::from(interval >= MIN_INTERVAL_BEYOND_WEEKEND);
+    let most = ((MAX_MISSED_SHARE * pairs.len() as f64) as usize).max(one);
+    let left = pairs.len() - missed;
+    if missed > most || left + 1 < MIN_BURSTS {
+        return pairs.to_vec();
+    }
+    let on_time = pairs.iter().filter(|pair| !is_missed(pair));
+    on_time.copied().collect()
 }

@@ -316,6 +316,27 @@ impl Evidence {
         }
     }
 
+    /// Returns it as the end of an incident that was last seen as `known`. A burst that came, or is given up, is the end of one that was
+    /// missing, and of nothing else; a lower level is the end of a drop.
+    #[must_use]
+    pub fn as_end_of(mut self, known: &Self) -> Self {
+        if let Self::Drop(drop) = &mut self {
+            match known.overdue_burst() {
+                Some(_) => drop.settled = None,
+                None => drop.missing_burst = None,
+            }
+        }
+        self
+    }
+
+    /// Returns the burst that is no longer expected, where that is its end.
+    pub const fn given_up_burst(&self) -> Option<MissingBurst> {
+        match self {
+            Self::Drop(drop) => drop.missing_burst,
+            _ => None,
+        }
+    }
+
     /// Returns what was added up over days, where that is what it tells.
     pub const fn lasting(&self) -> Option<LastingExcess> {
         match self {

@@ -164,6 +164,46 @@ fn a_newsletter_beside_other_mail_of_its_day_is_told_only_if_it_is_not_sent() {
     }
 }
 
+/// Three hundred at nine o'clock on the days that `is_sent` says, and sixty messages a day beside them.
+fn daily_newsletter(days: u32, is_sent: impl Fn(u32) -> bool) -> Vec<Timestamp> {
+    let sent = (0..days).filter(|day| is_sent(*day));
+    let mut sent = bursts(sent.map(|day| start() + DAY * day + 9 * HOUR), 300);
+    sent.extend(office_mail(days, 60));
+    sent
+}
+
+#[test]
+fn bursts_of_the_first_five_working_days_are_not_missed_at_the_first_weekend() {
+    let history = history(daily_newsletter(9, |day| day % 7 < 5), start() + 9 * DAY);
+    let polls = Span::new(start() + 5 * DAY, start() + 9 * DAY);
+    assert_eq!(breaches(&history, polls), []);
+}
+
+#[test]
+fn after_a_newsletter_that_was_missed_the_next_missing_one_is_told() {
+    let due = |n: u32| start() + DAY * (1 + 7 * n) + 10 * HOUR;
+    let newsletters = (0..12).filter(|n| *n != 9).map(due);
+    let sent = bursts(newsletters, 400).into_iter();
+    let history = history(sent.chain(office_mail(100, 60)), due(14));
+    let found = breaches(&history, Span::new(due(11), due(13)));
+    let (rule, at) = *found.first().expect("a missing newsletter");
+    assert_eq!(rule, Rule::SendDrop);
+    assert!((due(12)..due(12) + DAY).contains(&at), "{at}");
+}
+
+#[test]
+fn a_newsletter_that_did_not_come_for_weeks_is_given_up() {
+    let due = |n: u32| start() + DAY * (1 + 7 * n) + 10 * HOUR;
+    let sent = bursts((0..9).map(due), 400);
+    let history = history(sent.into_iter().chain(office_mail(110, 60)), due(15));
+    let found = |at| find(&history, at, &Rules::default(), Rule::SendDrop);
+    assert_eq!(found(due(9) + 27 * DAY).verdict, Verdict::Breach);
+    let end = found(due(9) + 28 * DAY + 4 * HOUR);
+    assert_eq!(end.verdict, Verdict::Within);
+    let burst = end.evidence.given_up_burst().expect("the burst");
+    assert!((due(9) - MINUTE..due(9) + HOUR).contains(&burst.due_at));
+}
+
 /// Half of what is usual, on a day with as much other mail: by its surroundings alone it were no burst.
 #[test]
 fn a_small_newsletter_that_was_due_has_come() {

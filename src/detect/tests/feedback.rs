@@ -138,7 +138,7 @@ fn a_young_stream_is_still_judged_when_an_outage_is_called_real() {
 }
 
 #[test]
-fn a_newsletter_that_was_skipped_for_real_does_not_make_the_next_one_late() {
+fn a_newsletter_that_was_skipped_makes_the_next_one_late_only_if_that_was_a_false_alarm() {
     let week = 7 * DAY;
     let issues = |skipped: u32| {
         let starts = (0..20u32).filter(move |n| *n != skipped);
@@ -153,11 +153,10 @@ fn a_newsletter_that_was_skipped_for_real_does_not_make_the_next_one_late() {
         |skipped, judgement| told_after(&stopped(issues(skipped).collect(), &[time], judgement));
     let (clean, unmarked) = (told(99, None), told(12, None));
     assert!(clean < week.mul_f64(1.1), "{clean:?}");
-    assert!(unmarked > clean, "{clean:?}, {unmarked:?}");
+    assert!(unmarked < week.mul_f64(1.1), "{unmarked:?}");
     let real = told(12, Some(Judgement::Real));
     assert!(real < week.mul_f64(1.1), "{real:?}");
     let false_alarm = told(12, Some(Judgement::FalseAlarm));
-    assert!(false_alarm <= unmarked, "{false_alarm:?}, {unmarked:?}");
     assert!(false_alarm > week.mul_f64(1.1), "{false_alarm:?}");
 }
 
