@@ -132,8 +132,8 @@ impl Cusum {
         let today = hours().map(|(hour, level)| mean.now.at(series.start(hour)) * level);
         let today: Vec<f64> = today.collect();
         let dispersion = dispersion(series, &then);
-        let (state, mut peaks) = peaks(series, &then, dispersion);
-        let (_, by_today) = self::peaks(series, &today, dispersion);
+        let mut peaks = peaks(series, &then, dispersion, f64::INFINITY).1;
+        let by_today = self::peaks(series, &today, dispersion, f64::INFINITY).1;
         // Each peak counts for the worse of what it was by the profile of its time and by today's, rank by rank.
         peaks.resize(peaks.len().max(by_today.len()), 0.0);
         for (peak, today) in peaks.iter_mut().zip(by_today) {
@@ -150,13 +150,16 @@ impl Cusum {
             tail.return_level(budget).max(MIN_LIMIT)
                 * tail.short_history_factor(covered / WEEK as f64)
         };
+        // As it was judged then: a long drop that has ended is not far from its end again.
+        let max = MAX_SUM_IN_LIMITS * limit;
+        let (last, _) = self::peaks(series, &then, dispersion, max);
         Self {
             mean: mean.now.clone(),
             max_usual_sent,
             dispersion,
             end: series.start(series.len()),
             level: level_at(series.len()),
-            last: state,
+            last,
             tail: tail.into_model(),
             limit,
         }
@@ -208,13 +211,17 @@ impl Cusum {
     }
 }
 
-/// Returns the state at the end of `series`, and the peaks before it, the highest first.
-fn peaks(series: &HourlySeries, expected: &[f64], dispersion: f64) -> (CusumState, Vec<f64>) {
+/// Returns the state at the end of `series`, of a sum that grows to no more than `max`, and the peaks before it, the highest first.
+fn peaks(
+    series: &HourlySeries,
+    expected: &[f64],
+    dispersion: f64,
+    max: f64,
+) -> (CusumState, Vec<f64>) {
     let mut state = CusumState::zero(series.begins);
     let (mut peaks, mut peak) = (Vec::new(), 0.0f64);
     for (hour, sent) in series.sent.iter().enumerate() {
-        let (start, max) = (series.start(hour), f64::INFINITY);
-        state.add(start, *sent, expected[hour], dispersion, max);
+        state.add(series.start(hour), *sent, expected[hour], dispersion, max);
         if state.evidence > 0.0 {
             peak = peak.max(state.evidence);
         } else if peak > 0.0 {

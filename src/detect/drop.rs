@@ -1,9 +1,11 @@
 //! Far less was sent than own history expects.
 
+use std::time::Duration;
+
 use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::{RECOVERY_TIME, Silence};
 use crate::model::{
-    DropEvidence, Evidence, Finding, History, Rule, Rules, Severity, Span, Timestamp, Verdict,
+    DropEvidence, Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, Timestamp, Verdict,
 };
 
 /// A drop whose evidence was less than this share of the limit when mail was last sent is a silence, and told as such.
@@ -12,6 +14,9 @@ const MIN_SHARE_AT_LAST_MAIL: f64 = 0.5;
 /// A drop is not over while its evidence is above this share of the limit: one good hour is no end. A day that is usual of a sender with
 /// uneven days is one.
 const MAX_SHARE_AT_END: f64 = 0.6;
+
+/// A new level is not told as normal where the mail of this time is as before.
+const NEWEST_TIME: Duration = HOUR.saturating_mul(12);
 
 /// The finding of `send_drop` at `at`; `shift` is the fall of the level that lasts until then.
 pub(super) fn evaluate(
@@ -26,6 +31,12 @@ pub(super) fn evaluate(
     let (whole, history) = (history, &history.without_outages(at));
     let cusum = &silence.baseline.cusum;
     let (mut state, limit) = (cusum.state_at(history, at), cusum.limit);
+    // What was normal until then is no drop by the level that is normal again.
+    if let Some(left) = shift.and_then(LevelShift::was_normal_until)
+        && state.from < left
+    {
+        state = cusum.state_since(history, left, at);
+    }
     // The hours of a silence are told as that, and are no drop, unless what came before or after it is one too.
     let after_silence = |span: Span| {
         let gap = silence.longest_gap(whole, span)?;
@@ -52,7 +63,8 @@ pub(super) fn evaluate(
         let is_of_stop = |shift: &LevelShift| after_silence(Span::new(shift.from, at)).is_some();
         let is_held = state.evidence > max_at_end;
         let is_lasting = is_held && !silence.is_usual_day(history, at)
-            || shift.is_some_and(|shift| !shift.is_settled() && !is_of_stop(shift));
+            || shift
+                .is_some_and(|shift| shift.goes_on() && !shift.is_settled() && !is_of_stop(shift));
         match silence.recovery(history, at) {
             Verdict::Within if is_lasting => Verdict::Unresolved,
             verdict => verdict,
@@ -62,31 +74,39 @@ pub(super) fn evaluate(
     } else {
         Verdict::Unresolved
     };
+    // Before the day is over on which it is back where it was.
+    let newest = Span::before(at, NEWEST_TIME);
+    let is_back =
+        |shift: &LevelShift| shift.is_left_by(history.sent_in(&[newest]), silence.expected(newest));
+    // Hours of bursts were as many as they were, and are told with the rest.
+    let window = Span::new(state.from, at);
+    let beside = history.sent_in(&[window]).saturating_sub(state.sent);
     let evidence = DropEvidence {
-        window: Span::new(state.from, at),
-        sent: state.sent,
-        expected: state.expected,
+        window,
+        sent: state.sent + beside,
+        expected: state.expected + beside as f64,
         evidence: state.evidence,
         limit,
         times_a_year: cusum.tail.annual_rate(state.evidence),
         false_alarms_per_year: rules.silence.false_alarms_per_year,
         missing_burst: None,
         settled: shift
-            .filter(|shift| shift.is_settled())
+            .filter(|shift| shift.is_settled() && !is_back(shift))
             .map(LevelShift::new_level),
     };
-    let missing = missing_burst(history, at, rules, silence);
-    let (verdict, evidence) = match missing {
-        Some(missing)
-            if verdict != Verdict::Unknown
-                && (silence.bursts.only_bursts || verdict != Verdict::Breach) =>
-        {
-            (Verdict::Breach, missing)
+    let only_bursts = silence.bursts.only_bursts;
+    let (verdict, evidence) = match missing_burst(history, at, rules, silence) {
+        _ if verdict == Verdict::Unknown => (verdict, evidence),
+        Some((is_given_up, missing)) if only_bursts || verdict != Verdict::Breach => {
+            match is_given_up {
+                false => (Verdict::Breach, missing),
+                // Whether the other mail is as usual, where there is any that is judged, stays so.
+                true if only_bursts => (Verdict::Within, missing),
+                true => (verdict, missing),
+            }
         }
         // The hours of a stream of nothing but bursts say nothing.
-        _ if silence.bursts.only_bursts && verdict != Verdict::Unknown => {
-            (Verdict::Within, evidence)
-        }
+        _ if only_bursts => (Verdict::Within, evidence),
         _ => (verdict, evidence),
     };
     Finding::new(
@@ -97,18 +117,19 @@ pub(super) fn evaluate(
     )
 }
 
-/// Returns what speaks for a missing burst, where other mail was sent since the last one: without it, it is a silence.
+/// Returns what speaks for a missing burst, and whether it is given up, where other mail was sent since the last one: without it, it is a
+/// silence.
 fn missing_burst(
     history: &History,
     at: Timestamp,
     rules: &Rules,
     silence: &Silence,
-) -> Option<DropEvidence> {
+) -> Option<(bool, DropEvidence)> {
     let overdue = silence.bursts.latest(history, at)?;
     let window = Span::new(overdue.last.span.from, at);
     let sent = history.sent_in(&[window]) - overdue.last.sent.min(history.sent_in(&[window]));
     let is_drop = overdue.lateness > 1.0 && (sent > 0 || !silence.bursts.only_bursts);
-    is_drop.then(|| DropEvidence {
+    let evidence = || DropEvidence {
         window: Span::new(overdue.last.span.until, at),
         sent,
         expected: sent as f64 + overdue.expected(at),
@@ -118,5 +139,6 @@ fn missing_burst(
         false_alarms_per_year: rules.silence.false_alarms_per_year,
         missing_burst: Some(overdue.evidence()),
         settled: None,
-    })
+    };
+    is_drop.then(|| (overdue.is_given_up, evidence()))
 }

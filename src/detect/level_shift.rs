@@ -6,10 +6,12 @@
 //! unknown point", Biometrika 42, 1955). Days are overdispersed (variance φ times the mean), so that a sender with uneven days
 //! has no new level before it is certain.
 //!
-//! An hour counts for no more than some usual ones: a newsletter that is missing is no lower level of what else is sent.
+//! Bursts are left out, and an hour counts for no more than some usual ones: a newsletter that is missing is no lower level of what else
+//! is sent.
 
 use std::collections::BTreeSet;
 
+use crate::detect::bursts::{find_unusual_bursts, is_within};
 use crate::model::{DAY, HOUR, History, HourCount, NewLevel, Span, Timestamp};
 
 /// The minimum and maximum number of days at the new level.
@@ -58,24 +60,47 @@ pub(super) struct LevelShift {
     usual: [f64; 7],
     /// The variance of a day's number, over the number.
     dispersion: f64,
-    /// Whether the newest days are back where they were.
-    has_left: bool,
+    /// The first of the newest days that are back where they were.
+    left_at: Option<Timestamp>,
 }
 
 impl LevelShift {
-    /// Looks for a shift that lasts until the day of `at`, by what was sent before that day.
+    /// Looks for a shift that lasts until the day of `at`, or that was normal and has been left since, by what was sent before that day.
     pub(super) fn find(history: &History, at: Timestamp) -> Option<Self> {
-        let mut days = DayCounts::new(history, at.floor(DAY));
+        let day = at.floor(DAY);
+        // Hardly ever is there one, and bursts are looked for only then.
+        DayCounts::new(history, day, false).clearest()?;
+        let mut days = DayCounts::new(history, day, true);
         let found = days.clearest()?;
         for stop in days.stops(&found) {
             days.sent[stop] = None;
         }
-        days.clearest().filter(|shift| !shift.has_left)
+        let lasts = |shift: &Self| shift.left_at.is_none() || shift.was_normal_until().is_some();
+        days.clearest().filter(lasts)
     }
 
-    /// Whether it has lasted so long that the new level is normal.
-    pub(super) const fn is_settled(&self) -> bool {
-        self.days >= SETTLED_AFTER
+    /// Whether it goes on, and has lasted so long that the new level is normal.
+    pub(super) fn is_settled(&self) -> bool {
+        self.goes_on() && self.days >= SETTLED_AFTER
+    }
+
+    /// Whether the newest days are at the new level.
+    pub(super) const fn goes_on(&self) -> bool {
+        self.left_at.is_none()
+    }
+
+    /// Returns until when the new level was normal, of one that was left after that.
+    pub(super) fn was_normal_until(&self) -> Option<Timestamp> {
+        let left_at = self.left_at?;
+        let days = left_at.since(self.from).as_secs() / DAY.as_secs();
+        (days >= SETTLED_AFTER as u64).then_some(left_at)
+    }
+
+    /// Whether so many messages, where the new level has as many as `expected`, are nearer to the old one.
+    pub(super) fn is_left_by(&self, sent: u64, expected: f64) -> bool {
+        let share = self.sent as f64 / self.expected.max(1e-9);
+        let usual = expected + MIN_DEVIATIONS_OF_NEWEST * (self.dispersion * expected).sqrt();
+        sent as f64 > usual.max(expected * (1.0 + share) / (2.0 * share))
     }
 
     /// Returns what is said of the new level.
@@ -159,7 +184,7 @@ struct DayCounts {
 }
 
 impl DayCounts {
-    fn new(history: &History, until: Timestamp) -> Self {
+    fn new(history: &History, until: Timestamp, without_bursts: bool) -> Self {
         let history = history.without_outages(until);
         let length = NEW_DAYS.1 + OLD_DAYS.1;
         let first = history.first_seen_at.unwrap_or(until);
@@ -168,6 +193,12 @@ impl DayCounts {
         let end = history.hours.partition_point(|hour| hour.start < until);
         let all = &history.hours[from..end.max(from)];
         let mut hours = all.to_vec();
+        if without_bursts {
+            let bursts = find_unusual_bursts(all);
+            for hour in &mut hours {
+                hour.sent *= u64::from(!is_within(&bursts, hour.first_at));
+            }
+        }
         let most = MAX_HOUR_FACTOR.saturating_mul(usual_hour(&hours));
         for hour in &mut hours {
             hour.sent = hour.sent.min(most);
@@ -301,13 +332,16 @@ impl DayCounts {
         let (late, early) = after.split_at(after.len() / 2);
         let is_low = |(day, sent): &&(usize, u64)| (*sent as f64) < MAX_SHARE_OF_HALF * means[*day];
         let low = after.iter().filter(is_low).count();
+        // Of an outage, a day on which it is over makes no level.
         let is_level = (MIN_SHARE..MAX_SHARE).contains(&share_of(&after))
+            && share_of(&after[1..]) >= MIN_SHARE
             && [late, early]
                 .iter()
                 .all(|half| (MIN_SHARE..MAX_SHARE_OF_HALF).contains(&share_of(half)))
             && 2 * low > after.len();
-        let has_left = (1..=NEWEST_DAYS).any(|days| {
-            let (newest, rest) = after.split_at(days);
+        let mut newest = (1..=NEWEST_DAYS).rev();
+        let left = newest.find(|days| {
+            let (newest, rest) = after.split_at(*days);
             let ((sent, expected), (low, full)) = (volume(newest), volume(rest));
             let usual = expected * low / full.max(1e-9);
             let most = usual + MIN_DEVIATIONS_OF_NEWEST * (dispersion * usual).sqrt() + 1.0;
@@ -324,7 +358,9 @@ impl DayCounts {
             days: after.len(),
             usual: means,
             dispersion,
-            has_left: has_left && new <= MAX_DAYS_TO_LEAVE,
+            left_at: left
+                .filter(|_| new <= MAX_DAYS_TO_LEAVE)
+                .map(|days| self.until - DAY * days as u32),
         };
         is_level.then_some(((expected - sent as f64) / scatter, shift))
     }

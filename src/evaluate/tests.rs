@@ -229,6 +229,50 @@ fn an_outage_of_days_that_is_over_is_no_new_level() {
     assert!(!settled, "{shown:?}");
 }
 
+/// What was left is not told as a drop on the night after its end.
+#[test]
+fn days_of_a_drop_that_are_over_open_nothing_anew() {
+    for (percent, a_day) in [(5, 800), (30, 300), (5, 300)] {
+        let usual = |day: u32| if day % 7 < 5 { a_day } else { a_day * 3 / 10 };
+        let mut sent = office(70, usual);
+        let low = Span::new(
+            start() + DAY * 50 + 10 * HOUR,
+            start() + DAY * 58 + 10 * HOUR,
+        );
+        let mut number = 0;
+        sent.retain(|at| {
+            number += u32::from(low.contains(*at));
+            !low.contains(*at) || number * 37 % 100 < percent
+        });
+        let steps = replay(&sent, days(48, 70));
+        let shown: Vec<_> = steps.iter().map(|t| (t.at, t.step)).collect();
+        let opened = steps.iter().filter(|t| t.step == Step::Opened).count();
+        let ended = steps.iter().filter(|t| t.step == Step::Resolved).count();
+        assert_eq!((opened, ended), (1, 1), "{percent}, {a_day}: {shown:?}");
+    }
+}
+
+/// Three hundred at nine of each working day, but for six days in a row.
+#[test]
+fn a_newsletter_that_comes_again_ends_as_that_and_at_no_lower_level() {
+    let mut sent = office(80, |day| if day % 7 < 5 { 60 } else { 20 });
+    let newsletters = (0..80).filter(|day| day % 7 < 5 && !(63..71).contains(day));
+    sent.extend(newsletters.flat_map(|day| {
+        let from = start() + DAY * day + 9 * HOUR;
+        (0..300).map(move |n| from + Duration::from_secs(n * 8))
+    }));
+    sent.sort();
+    let steps = replay(&sent, days(60, 80));
+    let shown: Vec<_> = steps.iter().map(|t| (t.at, t.step)).collect();
+    let end = steps.iter().find(|t| t.step == Step::Resolved);
+    let end = end.expect("the newsletter has come");
+    assert!(end.at < start() + DAY * 71 + 12 * HOUR, "{shown:?}");
+    let worst = end.incident.worst.as_ref().expect("a breach");
+    assert!(worst.overdue_burst().is_some(), "{worst:?}");
+    assert_eq!(end.incident.evidence.new_level(), None, "{shown:?}");
+    assert_eq!(end.incident.evidence.given_up_burst(), None, "{shown:?}");
+}
+
 /// Every second to fourth message is lost from the first day on: what was told stays open for as long as that lasts, and what ends it is mail
 /// that arrives.
 #[test]
