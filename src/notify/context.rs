@@ -225,6 +225,12 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
             "About {now} messages a day since {since}, {before} before. From now on this is normal."
         )];
     }
+    if let Some(burst) = incident.evidence.given_up_burst() {
+        let last = short_time(burst.last_at, at, style.zone);
+        return vec![format!(
+            "As many were last sent {last}; they are expected again once they are sent."
+        )];
+    }
     let problem = problem_span(incident);
     let lasted = lasted(incident, problem);
     let range = short_range(problem, at, style.zone);

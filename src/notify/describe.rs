@@ -369,6 +369,13 @@ pub(crate) fn describe_settled(level: NewLevel) -> String {
     format!("sending has settled at {share} of what it was")
 }
 
+/// Returns which burst is no longer expected.
+pub(crate) fn describe_given_up(burst: MissingBurst, at: Timestamp, style: Style) -> String {
+    let usual = approx(burst.usual as f64);
+    let due = short_time(burst.due_at, at, style.zone);
+    format!("about {usual} messages due {due} are no longer expected")
+}
+
 /// Returns how it ended, as it is read at `at`: what is back to normal, or why it is no longer watched.
 pub fn describe_resolved(incident: &Incident, at: Timestamp, style: Style) -> String {
     if incident.is_unwatched() {
@@ -397,6 +404,9 @@ pub fn describe_resolved(incident: &Incident, at: Timestamp, style: Style) -> St
     };
     if let Some(level) = incident.evidence.new_level() {
         return describe_settled(level);
+    }
+    if let Some(burst) = incident.evidence.given_up_burst() {
+        return describe_given_up(burst, at, style);
     }
     match &incident.evidence {
         Evidence::Rate(rate) => {

@@ -140,12 +140,13 @@ fn otherwise_over(steps: &[&Transition]) -> &'static str {
             let is_little = rate.lasting.is_some() || rate.denominator < rate.floor;
             is_unjudged(rate) || (is_little && is_quiet_week(rate))
         }
-        Evidence::Drop(drop) => drop.settled.is_some(),
+        Evidence::Drop(drop) => drop.settled.is_some() || drop.missing_burst.is_some(),
         _ => false,
     };
     let mut others = steps.iter().map(|step| &step.incident.evidence);
     match others.find(|evidence| is_other(evidence)) {
         Some(Evidence::Rate(_)) => ", or there is too little mail to judge it",
+        Some(evidence) if evidence.new_level().is_none() => ", or is no longer expected",
         Some(_) => ", or has settled at a lower level",
         None => "",
     }

@@ -376,8 +376,12 @@ fn place_args(incident: &Incident) -> String {
 pub fn resolves_when(incident: &Incident) -> &'static str {
     let opened_by = incident.worst.as_ref().unwrap_or(&incident.evidence);
     match incident.rule {
-        Rule::SendSilence | Rule::SendDrop if opened_by.overdue_burst().is_some() => {
+        Rule::SendSilence if opened_by.overdue_burst().is_some() => {
             "With the first burst of at least a third of its usual size."
+        }
+        Rule::SendDrop if opened_by.overdue_burst().is_some() => {
+            "With the first burst of at least a third of its usual size, or once it is late by 28 days and by three times the usual \
+             interval: then no more are expected."
         }
         Rule::BounceRate | Rule::SpamRate | Rule::HardBounceWake => {
             "Once the rate was at or below its threshold for one hour. Too little mail to judge counts as below; time that could \

@@ -10,7 +10,7 @@ use crate::notify::closed::closed_course;
 use crate::notify::context::{
     joint_problem_span, problem_span, since_when, unread_phrase, was_low, worst_phrase,
 };
-use crate::notify::describe::{describe_open_at, describe_settled};
+use crate::notify::describe::{describe_given_up, describe_open_at, describe_settled};
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
 use crate::notify::phrase::problem_name;
@@ -210,6 +210,7 @@ pub(crate) struct EndedOtherwise {
     pub closed: usize,
     pub unwatched: usize,
     pub settled: usize,
+    pub given_up: usize,
 }
 
 impl EndedOtherwise {
@@ -222,13 +223,15 @@ impl EndedOtherwise {
                 counted.unwatched += 1;
             } else if incident.evidence.new_level().is_some() {
                 counted.settled += 1;
+            } else if incident.evidence.given_up_burst().is_some() {
+                counted.given_up += 1;
             }
         }
         counted
     }
 
     pub(crate) const fn total(self) -> usize {
-        self.closed + self.unwatched + self.settled
+        self.closed + self.unwatched + self.settled + self.given_up
     }
 
     /// Returns them in words, the first of which is counted by `first`: `1 closed by hand`, `2 no longer watched`.
@@ -237,6 +240,7 @@ impl EndedOtherwise {
             (self.closed, "closed by hand"),
             (self.unwatched, "no longer watched"),
             (self.settled, "settled at a lower level"),
+            (self.given_up, "no longer expected"),
         ];
         let some = kinds.into_iter().filter(|(number, _)| *number > 0);
         let words = some.enumerate().map(|(index, (number, what))| {
@@ -298,10 +302,14 @@ fn ended_line(end: &Transition, data: &Day, now: Timestamp, style: Style) -> Str
             format!("since {since}, resolved after this period")
         }
     };
-    let what = match incident.evidence.new_level() {
-        Some(level) if incident.closed_by.is_none() && !incident.is_unwatched() => {
+    let ended = incident.closed_by.is_none() && !incident.is_unwatched() && !incident.is_open();
+    let level = incident.evidence.new_level();
+    let given_up = incident.evidence.given_up_burst();
+    let what = match (level, given_up) {
+        (Some(level), _) if ended => {
             format!("{} since {}", describe_settled(level), time(level.since))
         }
+        (_, Some(burst)) if ended => describe_given_up(burst, now, style),
         _ => {
             let worst = worst_phrase(incident);
             let worst = worst.map_or_else(String::new, |phrase| format!(", {phrase}"));
