@@ -12,7 +12,7 @@ use crate::config::server::ACCOUNT_TOKEN;
 use crate::config::sink::table::{goes_through_postmark, read_sink};
 use crate::config::token::read_secret;
 use crate::config::{ServerConfig, Sources};
-use crate::model::{Evidence, Incident, Rule, ServerName, Severity};
+use crate::model::{Incident, Rule, ServerName, Severity};
 use crate::secret::Secret;
 use crate::sink::{Destination, MailRoute, SinkKind};
 
@@ -91,15 +91,15 @@ impl SinkConfig {
     /// Returns whether it gets an incident. One of several servers is, where any of them is chosen.
     pub fn wants(&self, incident: &Incident) -> bool {
         let is_chosen = |server: &ServerName| self.servers.contains(server);
-        let of_several = match &incident.evidence {
-            Evidence::Silence(silence) => silence.streams.as_slice(),
-            _ => &[],
-        };
         (self.rules.is_empty() || self.rules.contains(&incident.rule))
             && (self.severities.is_empty() || self.severities.contains(&incident.severity))
             && (self.servers.is_empty()
                 || is_chosen(&incident.server)
-                || of_several.iter().any(|stream| is_chosen(stream.server())))
+                || incident
+                    .evidence
+                    .streams()
+                    .iter()
+                    .any(|stream| is_chosen(stream.server())))
     }
 
     /// Returns the channel of its messages in the outbox, which no channel of Slack's can be called.

@@ -11,7 +11,7 @@ use chrono::{Datelike, Timelike};
 use crate::chart::{ChartStep, DeliveredTotal, ShadedSpan, VolumeBar, VolumeChart, local_days};
 use crate::cycle::stats::delivered_total;
 use crate::model::{
-    Evidence, HOUR, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
+    HOUR, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
 };
 use crate::notify::context::problem_span;
 use crate::notify::phrase::problem_name;
@@ -286,10 +286,7 @@ impl ChartSubject {
 
     /// Returns whether `incident` is of this.
     pub(crate) fn concerns(&self, incident: &Incident) -> bool {
-        let together = match &incident.evidence {
-            Evidence::Silence(silence) => silence.streams.as_slice(),
-            _ => &[],
-        };
+        let together = incident.evidence.streams();
         let is_shown = |stream: &StreamId| !self.is_one_stream || self.streams.contains(stream);
         let is_one = |of: &StreamKey| *of.server() == self.server && is_shown(of.stream());
         let is_own =

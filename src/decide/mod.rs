@@ -11,7 +11,7 @@ mod transition;
 pub use answers::{AnswerEffect, Change, changes};
 pub use incident_log::{IncidentKey, IncidentLog, MuteEnd};
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
@@ -34,8 +34,8 @@ pub struct Policy {
     pub quiet_hours: Vec<Span>,
     /// The stops of streams on several servers, for the incidents of one server.
     pub stops_together: Vec<Incident>,
-    /// The streams of whose own stop, still open, people were told, for the incidents of all servers together.
-    pub stopped: BTreeSet<StreamKey>,
+    /// The streams of whose own stop or drop, still open, people were told, for the incidents of all servers together.
+    pub stopped: BTreeMap<StreamKey, Rule>,
 }
 
 impl Policy {
@@ -48,7 +48,7 @@ impl Policy {
             mutes: Vec::new(),
             quiet_hours: Vec::new(),
             stops_together: Vec::new(),
-            stopped: BTreeSet::new(),
+            stopped: BTreeMap::new(),
         }
     }
 

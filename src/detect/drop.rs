@@ -26,6 +26,31 @@ pub(super) fn evaluate(
     silence: &Silence,
     shift: Option<&LevelShift>,
 ) -> Finding {
+    let mut finding = evaluate_volume(history, at, rules, silence, shift);
+    let missing = missing_burst(history, at, rules, silence);
+    let only_bursts = silence.bursts.only_bursts;
+    if let Some((is_given_up, missing)) = missing.filter(|_| finding.verdict != Verdict::Unknown)
+        && (only_bursts || finding.verdict != Verdict::Breach)
+    {
+        finding.verdict = match is_given_up {
+            false => Verdict::Breach,
+            // Whether the other mail is as usual, where there is any that is judged, stays so.
+            true if only_bursts => Verdict::Within,
+            true => finding.verdict,
+        };
+        finding.evidence = Evidence::Drop(missing);
+    }
+    finding
+}
+
+/// The same by the volume of the hours alone, whatever burst is missing.
+pub(super) fn evaluate_volume(
+    history: &History,
+    at: Timestamp,
+    rules: &Rules,
+    silence: &Silence,
+    shift: Option<&LevelShift>,
+) -> Finding {
     let is_learning = silence.is_learning(history, at);
     // An outage that people called real is left out of the evidence; that it was a silence stays so.
     let (whole, history) = (history, &history.without_outages(at));
@@ -93,21 +118,13 @@ pub(super) fn evaluate(
         settled: shift
             .filter(|shift| shift.is_settled() && !is_back(shift))
             .map(LevelShift::new_level),
+        streams: Vec::new(),
     };
-    let only_bursts = silence.bursts.only_bursts;
-    let (verdict, evidence) = match missing_burst(history, at, rules, silence) {
-        _ if verdict == Verdict::Unknown => (verdict, evidence),
-        Some((is_given_up, missing)) if only_bursts || verdict != Verdict::Breach => {
-            match is_given_up {
-                false => (Verdict::Breach, missing),
-                // Whether the other mail is as usual, where there is any that is judged, stays so.
-                true if only_bursts => (Verdict::Within, missing),
-                true => (verdict, missing),
-            }
-        }
-        // The hours of a stream of nothing but bursts say nothing.
-        _ if only_bursts => (Verdict::Within, evidence),
-        _ => (verdict, evidence),
+    // The hours of a stream of nothing but bursts say nothing.
+    let verdict = match verdict {
+        Verdict::Unknown => Verdict::Unknown,
+        _ if silence.bursts.only_bursts => Verdict::Within,
+        verdict => verdict,
     };
     Finding::new(
         Rule::SendDrop,
@@ -139,6 +156,7 @@ fn missing_burst(
         false_alarms_per_year: rules.silence.false_alarms_per_year,
         missing_burst: Some(overdue.evidence()),
         settled: None,
+        streams: Vec::new(),
     };
     is_drop.then(|| (overdue.is_given_up, evidence()))
 }

@@ -147,11 +147,13 @@ impl Detector {
         findings
     }
 
-    /// Returns the finding about the mail of several streams at `at`, likewise; `None` where no two of them send.
-    pub fn detect_together(&mut self, together: &Together, at: Timestamp) -> Option<Finding> {
+    /// Returns the findings about the mail of several streams at `at`, likewise; none where no two of them send.
+    pub fn detect_together(&mut self, together: &Together, at: Timestamp) -> Vec<Finding> {
         let of_all = (&Series::TOGETHER, self.series);
-        let joint = together.joint()?;
-        let (silence, _) = self.known.silence(of_all, joint, &self.rules, at);
-        together.evaluate(silence, at)
+        let Some(joint) = together.joint() else {
+            return Vec::new();
+        };
+        let (silence, shift) = self.known.silence(of_all, joint, &self.rules, at);
+        together.evaluate(silence, &self.rules, shift.as_ref(), at)
     }
 }

@@ -1,15 +1,19 @@
-//! Several streams as one: what stops everywhere at once is noticed by the mail of all of them, sooner than by that of each.
+//! Several streams as one: what stops or falls everywhere at once is noticed by the mail of all of them, sooner than by that of each.
 //!
-//! The gaps between the mail of any of the streams are judged like those of one stream that has all of it. What they have in
+//! The gaps between the mail of any of the streams, and its volume, are judged like those of one stream that has all of it. What they have in
 //! common (nights, holidays, one queue) is so learned from their own past. To merge what each says of itself, as independent
 //! evidence (the product of e-values), would take every holiday for a stop.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use crate::detect::drop;
+use crate::detect::level_shift::LevelShift;
 use crate::detect::rhythm::Rhythm;
 use crate::detect::silence::Silence;
 use crate::model::{
-    DAY, Evidence, Finding, History, HourCount, Span, StreamKey, Timestamp, Verdict, add_hours,
+    DAY, Evidence, Finding, HOUR, History, HourCount, Rule, Rules, Span, StreamKey, Timestamp,
+    Verdict, WEEK, add_hours,
 };
 
 /// A stream counts among those that stopped if it had mail within this long before the last mail of all.
@@ -18,6 +22,15 @@ const ACTIVE_DAYS: u32 = 28;
 const MAX_SHARE_OF_ONE: f64 = 0.9;
 /// One hour of a stream counts for no more than this many times its median hour with mail: a burst is no share.
 const MAX_HOUR_FACTOR: u64 = 10;
+
+/// A stream fell with others where it sent no more than this share of what it did at the same times of the weeks before ...
+const MAX_FALLEN_SHARE: f64 = 0.5;
+/// ... of which as many as these are looked at ...
+const WEEKS_BEFORE: u32 = 4;
+/// ... and where that was as many messages.
+const MIN_FALLEN_EXPECTED: f64 = 1.0;
+/// What lacks more than this share of what all lack is told by itself: a stream, or of streams of several servers one of these.
+const MAX_LACKING_SHARE: f64 = 0.75;
 
 /// The mail of several streams, merged.
 #[derive(Clone, Debug, Default)]
@@ -31,16 +44,42 @@ struct Member {
     stream: StreamKey,
     /// The incidents that people judged, each of this stream or of several.
     marked: Vec<String>,
-    /// The first and the last mail of each hour with mail, in order.
-    hours: Vec<Span>,
+    /// Whether `send_drop` is on.
+    judges_drops: bool,
+    /// The hours with mail, in order.
+    hours: Vec<MailHour>,
     /// Messages on each day with mail, in order; of hours far beyond the usual a part.
     days: Vec<(Timestamp, u64)>,
     rhythm: Rhythm,
 }
 
+/// The mail of one hour, in 16 bytes: of thousands of streams there are many.
+#[derive(Clone, Copy, Debug)]
+struct MailHour {
+    first_at: Timestamp,
+    /// From the first to the last message.
+    millis: u32,
+    sent: u32,
+}
+
+impl MailHour {
+    fn new(hour: &HourCount) -> Self {
+        let length = hour.last_at.since(hour.first_at).as_millis();
+        Self {
+            first_at: hour.first_at,
+            millis: u32::try_from(length).unwrap_or(u32::MAX),
+            sent: u32::try_from(hour.sent).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn last_at(self) -> Timestamp {
+        self.first_at + Duration::from_millis(self.millis.into())
+    }
+}
+
 impl Together {
     /// Merges one more stream; one that never had mail adds nothing.
-    pub fn add(&mut self, stream: StreamKey, history: &History) {
+    pub fn add(&mut self, stream: StreamKey, history: &History, rules: &Rules) {
         let (Some(first_seen_at), false) = (history.first_seen_at, history.hours.is_empty()) else {
             return;
         };
@@ -76,12 +115,11 @@ impl Together {
             }
         }
         let marked = history.marked.iter().map(|marked| marked.incident.clone());
-        let hours = history.hours.iter();
-        let hours = hours.map(|hour| Span::new(hour.first_at, hour.last_at));
         self.members.push(Member {
             marked: marked.collect(),
             stream,
-            hours: hours.collect(),
+            judges_drops: rules.is_enabled(Rule::SendDrop),
+            hours: history.hours.iter().map(MailHour::new).collect(),
             days: days(&history.hours),
             rhythm: Rhythm::new(&history.hours),
         });
@@ -98,24 +136,68 @@ impl Together {
         (self.members.len() > 1).then_some(&self.joint)
     }
 
-    /// Returns the finding of `send_silence` about all of them at `at`; `None` where no two of them send.
-    pub(super) fn evaluate(&self, silence: &Silence, at: Timestamp) -> Option<Finding> {
-        let streams = self.active_streams(at)?;
-        let mut finding = silence.evaluate(&self.joint, None, at);
-        if let Evidence::Silence(evidence) = &mut finding.evidence {
-            if finding.verdict == Verdict::Breach {
+    /// Returns the findings of `send_silence` and `send_drop` about all of them at `at`; none where no two of them send.
+    pub(super) fn evaluate(
+        &self,
+        silence: &Silence,
+        rules: &Rules,
+        shift: Option<&LevelShift>,
+        at: Timestamp,
+    ) -> Vec<Finding> {
+        let Some(streams) = self.active_streams(at) else {
+            return Vec::new();
+        };
+        let mut stop = silence.evaluate(&self.joint, None, at);
+        // A burst is of one of them.
+        let mut fall = drop::evaluate_volume(&self.joint, at, rules, silence, shift);
+        if let Evidence::Drop(evidence) = &mut fall.evidence {
+            evidence.streams.clone_from(&streams);
+            if fall.verdict == Verdict::Breach {
+                match self.fallen(&streams, evidence.window) {
+                    Some(fallen) => evidence.streams = fallen,
+                    None => fall.verdict = Verdict::Unresolved,
+                }
+            }
+        }
+        if let Evidence::Silence(evidence) = &mut stop.evidence {
+            if stop.verdict == Verdict::Breach {
                 evidence.not_due = self.not_due(&streams, evidence.gap);
             }
             evidence.streams = streams;
         }
-        Some(finding)
+        vec![stop, fall]
+    }
+
+    /// Returns those of `streams` that sent far less in `window` than in the weeks before; `None` where it is one alone that lacks
+    /// nearly all that is lacking.
+    fn fallen(&self, streams: &[StreamKey], window: Span) -> Option<Vec<StreamKey>> {
+        let members = self.members.iter();
+        let members = members.filter(|m| m.judges_drops && streams.contains(&m.stream));
+        let lacking = members.filter_map(|member| Some((&member.stream, member.lacking(window)?)));
+        let lacking: Vec<(&StreamKey, f64)> = lacking.collect();
+        let is_of_servers = self.server_count() > 1;
+        let of_all: f64 = lacking.iter().map(|(_, lacks)| lacks).sum();
+        let mut by_place: BTreeMap<_, f64> = BTreeMap::new();
+        for (stream, lacks) in &lacking {
+            let place = (
+                stream.server(),
+                Some(stream.stream()).filter(|_| !is_of_servers),
+            );
+            *by_place.entry(place).or_default() += lacks;
+        }
+        let is_of_one = by_place
+            .values()
+            .any(|lacks| *lacks > MAX_LACKING_SHARE * of_all);
+        let fallen = lacking.iter().map(|(stream, _)| (*stream).clone());
+        (by_place.len() > 1 && !is_of_one).then(|| fallen.collect())
     }
 
     /// Returns the streams without any mail after `since`, up to `at`.
     pub fn silent_since(&self, since: Timestamp, at: Timestamp) -> Vec<StreamKey> {
         let is_silent = |member: &&Member| {
-            let first = member.hours.partition_point(|hour| hour.until <= since);
-            member.hours.get(first).is_none_or(|hour| hour.from > at)
+            let first = member.hours.partition_point(|hour| hour.last_at() <= since);
+            let next = member.hours.get(first);
+            next.is_none_or(|hour| hour.first_at > at)
         };
         let silent = self.members.iter().filter(is_silent);
         silent.map(|member| member.stream.clone()).collect()
@@ -148,6 +230,34 @@ impl Together {
         }
         let active = active.into_iter().filter(|(_, sent)| *sent > 0);
         Some(active.map(|(stream, _)| stream).collect())
+    }
+}
+
+impl Member {
+    /// Returns how many messages it lacks in `window` against the mean of the same times of the weeks before; `None` where that is no
+    /// fall of its volume.
+    fn lacking(&self, window: Span) -> Option<f64> {
+        let first = self.hours.first()?.first_at;
+        let window = Span::new(window.from, window.until.floor(HOUR));
+        let weeks = window.length().as_secs().div_ceil(WEEK.as_secs());
+        let weeks = u32::try_from(weeks).unwrap_or(u32::MAX);
+        let before = (0..WEEKS_BEFORE).map(|n| WEEK.saturating_mul(weeks.saturating_add(n)));
+        let before = before.map(|back| Span::new(window.from - back, window.until - back));
+        let known = before.filter(|span| span.from >= first);
+        let before: Vec<f64> = known.map(|span| self.sent_in(span) as f64).collect();
+        let usual = before.iter().sum::<f64>() / before.len().max(1) as f64;
+        let sent = self.sent_in(window) as f64;
+        let is_fallen = usual >= MIN_FALLEN_EXPECTED && sent <= MAX_FALLEN_SHARE * usual;
+        is_fallen.then_some(usual - sent)
+    }
+
+    /// Returns the messages of the hours of the clock that begin within `span`.
+    fn sent_in(&self, span: Span) -> u64 {
+        let start = |hour: &MailHour| hour.first_at.floor(HOUR);
+        let place = |at| self.hours.partition_point(|hour| start(hour) < at);
+        let (from, until) = (place(span.from), place(span.until));
+        let hours = self.hours[from..until.max(from)].iter();
+        hours.map(|hour| u64::from(hour.sent)).sum()
     }
 }
 

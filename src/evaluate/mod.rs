@@ -80,13 +80,9 @@ impl Evaluator {
         histories: &BTreeMap<StreamId, History>,
     ) {
         for (stream, history) in histories {
-            if self
-                .policy
-                .rules
-                .for_stream(stream)
-                .is_enabled(Rule::SendSilence)
-            {
-                together.add(StreamKey::new(server, stream), history);
+            let rules = self.policy.rules.for_stream(stream);
+            if rules.is_enabled(Rule::SendSilence) {
+                together.add(StreamKey::new(server, stream), history, rules);
             }
         }
     }
@@ -127,27 +123,29 @@ impl Evaluator {
         self.apply(log, findings, at)
     }
 
-    /// Returns the finding about all streams together; where it ends their stop, it says which of them have sent nothing since.
+    /// Returns the findings about all streams together; one that ends their stop says which of them have sent nothing since.
     fn detect_together(
         &mut self,
         log: &IncidentLog,
         together: &Together,
         at: Timestamp,
-    ) -> Option<Finding> {
-        let mut finding = self.detector.detect_together(together, at)?;
-        if let Some(joint) = together.joint() {
-            add_unread(&mut finding, log, joint, at);
+    ) -> Vec<Finding> {
+        let mut findings = self.detector.detect_together(together, at);
+        for finding in &mut findings {
+            if let Some(joint) = together.joint() {
+                add_unread(finding, log, joint, at);
+            }
+            if let (Verdict::Within, Evidence::Silence(silence)) =
+                (finding.verdict, &mut finding.evidence)
+                && let Some(stop) = log.stop_of_several()
+                && let Some(last) = stop.last_sent
+            {
+                let stopped = |s: &StreamKey| stop.streams.contains(s) && !stop.not_due.contains(s);
+                silence.silent = together.silent_since(last, at);
+                silence.silent.retain(stopped);
+            }
         }
-        if let (Verdict::Within, Evidence::Silence(silence)) =
-            (finding.verdict, &mut finding.evidence)
-            && let Some(stop) = log.stop_of_several()
-            && let Some(last) = stop.last_sent
-        {
-            let stopped = |s: &StreamKey| stop.streams.contains(s) && !stop.not_due.contains(s);
-            silence.silent = together.silent_since(last, at);
-            silence.silent.retain(stopped);
-        }
-        Some(finding)
+        findings
     }
 
     fn detect_streams(
@@ -206,15 +204,16 @@ impl Evaluator {
         at: Timestamp,
     ) -> Vec<Transition> {
         forget_read(log, &BTreeMap::new(), together);
-        let mut finding = self.detect_together(log, together, at);
-        if let Some(Evidence::Silence(silence)) = finding.as_mut().map(|f| &mut f.evidence) {
-            let is_muted = |s: &StreamKey| self.policy.is_muted(s.server(), Rule::SendSilence, at);
-            silence.streams.retain(|stream| !is_muted(stream));
-            silence.not_due.retain(|stream| !is_muted(stream));
-            silence.silent.retain(|stream| !is_muted(stream));
+        let mut findings = self.detect_together(log, together, at);
+        for finding in &mut findings {
+            let is_heard = |s: &StreamKey| !self.policy.is_muted(s.server(), finding.rule, at);
+            finding.evidence.retain_streams(is_heard);
         }
-        let finding = finding.and_then(|finding| self.policy.rules.tune(finding));
-        self.apply(log, finding.into_iter().collect(), at)
+        let tuned = findings
+            .into_iter()
+            .filter_map(|finding| self.policy.rules.tune(finding));
+        let tuned = tuned.collect();
+        self.apply(log, tuned, at)
     }
 
     /// Returns the transitions of one finding that rests on no stream, as of the canary.
@@ -242,8 +241,8 @@ impl Evaluator {
         self.apply(log, tuned, at)
     }
 
-    /// Says what is known of stops beyond the log: those of several servers, and those of single streams.
-    pub fn set_stops(&mut self, together: Vec<Incident>, single: BTreeSet<StreamKey>) {
+    /// Says what is known of stops and drops beyond the log: those of several servers, and those of single streams.
+    pub fn set_stops(&mut self, together: Vec<Incident>, single: BTreeMap<StreamKey, Rule>) {
         self.policy.stops_together = together;
         self.policy.stopped = single;
     }

@@ -1,6 +1,6 @@
 //! Replays a past poll by poll, as if every poll had been made and answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::decide::{IncidentLog, Policy};
 use crate::detect::Together;
@@ -92,15 +92,15 @@ impl ServerReplay<'_> {
             }
         }
         let evaluator = &mut self.evaluator;
-        evaluator.set_stops(stops_together.to_vec(), BTreeSet::new());
+        evaluator.set_stops(stops_together.to_vec(), BTreeMap::new());
         evaluator.evaluate_at(&mut self.log, &self.histories, &self.together, at)
     }
 }
 
-/// Returns the streams of a server of whose own stop people were told.
-fn open_stops(log: &IncidentLog) -> impl Iterator<Item = StreamKey> {
-    let stops = log
-        .incidents()
-        .filter(|i| i.is_open() && i.notified && i.rule == Rule::SendSilence && i.tag.is_none());
-    stops.filter_map(|i| Some(StreamKey::new(&i.server, i.stream.as_ref()?)))
+/// Returns the streams of a server of whose own stop or drop people were told.
+fn open_stops(log: &IncidentLog) -> impl Iterator<Item = (StreamKey, Rule)> {
+    let is_told = |i: &&Incident| i.is_open() && i.notified && i.tag.is_none();
+    let of_sending = |i: &&Incident| i.rule.problem() == Rule::SendSilence;
+    let stops = log.incidents().filter(is_told).filter(of_sending);
+    stops.filter_map(|i| Some((StreamKey::new(&i.server, i.stream.as_ref()?), i.rule)))
 }

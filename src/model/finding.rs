@@ -202,6 +202,9 @@ pub struct DropEvidence {
     /// The lower level that has become normal meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<NewLevel>,
+    /// The streams whose volume fell together, where the mail of several is judged as one; else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamKey>,
 }
 
 /// A level of volume that stayed below the one before it.
@@ -299,6 +302,31 @@ impl ServerChange {
 }
 
 impl Evidence {
+    /// Returns the streams that stopped, or fell, together, where it is of several; else none.
+    pub const fn streams(&self) -> &[StreamKey] {
+        match self {
+            Self::Silence(silence) => silence.streams.as_slice(),
+            Self::Drop(drop) => drop.streams.as_slice(),
+            _ => &[],
+        }
+    }
+
+    /// Leaves those of several streams that `stays` says.
+    pub fn retain_streams(&mut self, stays: impl Fn(&StreamKey) -> bool) {
+        match self {
+            Self::Silence(silence) => {
+                let lists = [
+                    &mut silence.streams,
+                    &mut silence.not_due,
+                    &mut silence.silent,
+                ];
+                lists.into_iter().for_each(|streams| streams.retain(&stays));
+            }
+            Self::Drop(drop) => drop.streams.retain(stays),
+            _ => {}
+        }
+    }
+
     /// Returns the burst that did not come, where it is of that.
     pub fn overdue_burst(&self) -> Option<MissingBurst> {
         match self {

@@ -227,9 +227,9 @@ impl Incident {
         self.first_opened_at.map(|_| self.opened_at)
     }
 
-    /// Returns the servers that it is of: its own, and those of the streams that stopped together.
+    /// Returns the servers that it is of: its own, and those of the streams that stopped or fell together.
     pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
-        let others = self.stopped_together().iter().map(StreamKey::server);
+        let others = self.evidence.streams().iter().map(StreamKey::server);
         std::iter::once(&self.server).chain(others)
     }
 
@@ -238,22 +238,16 @@ impl Incident {
         self.servers().any(|of_it| of_it == server)
     }
 
-    /// Returns the streams that stopped together, where it is of several; else none.
-    fn stopped_together(&self) -> &[StreamKey] {
-        match &self.evidence {
-            Evidence::Silence(silence) => silence.streams.as_slice(),
-            _ => &[],
-        }
-    }
-
-    /// Whether it is a part of `joint`, the stop of several streams: all or some of the mail of one of them.
+    /// Whether it is a part of `joint`, the stop or the drop of several streams: all or some of the mail of one of them. A stop is
+    /// no part of a drop.
     pub fn is_part_of(&self, joint: &Self) -> bool {
         let is_there = |stream: &StreamId| {
-            let mut together = joint.stopped_together().iter();
+            let mut together = joint.evidence.streams().iter();
             together.any(|s| *s.server() == self.server && s.stream() == stream)
         };
-        let is_stop = self.rule.problem() == Rule::SendSilence && joint.rule == Rule::SendSilence;
-        is_stop && self.id != joint.id && self.stream.as_ref().is_some_and(is_there)
+        let is_of_sending = |of: &Self| of.rule.problem() == Rule::SendSilence;
+        let is_as_bad = is_of_sending(self) && is_of_sending(joint) && joint.rule <= self.rule;
+        is_as_bad && self.id != joint.id && self.stream.as_ref().is_some_and(is_there)
     }
 
     /// Whether it is what `stronger` says already: a part of it, or inhibited by it while both stood. Neither need stand now.
@@ -284,12 +278,17 @@ impl Incident {
         self.opened_at < until(other) && other.opened_at < until(self)
     }
 
-    /// Whether it is that all mail of `stream` on `server` stopped, alone or together with others.
-    pub fn is_stop_of(&self, server: &str, stream: &StreamId) -> bool {
+    /// Whether it is of all mail of `stream` on `server`, alone or together with others.
+    pub fn is_of(&self, server: &str, stream: &StreamId) -> bool {
         let is_there = self.server.0 == server && self.stream.as_ref() == Some(stream);
         let is_one = |s: &StreamKey| s.server().0 == server && s.stream() == stream;
-        let is_there = is_there || self.stopped_together().iter().any(is_one);
-        is_there && self.tag.is_none() && self.rule == Rule::SendSilence
+        let is_there = is_there || self.evidence.streams().iter().any(is_one);
+        is_there && self.tag.is_none()
+    }
+
+    /// Whether it is that all mail of `stream` on `server` stopped, alone or together with others.
+    pub fn is_stop_of(&self, server: &str, stream: &StreamId) -> bool {
+        self.is_of(server, stream) && self.rule == Rule::SendSilence
     }
 
     /// Whether it says that the mail of `stream` on `server` has stopped: not of one of several whose next mail is not due yet.

@@ -14,7 +14,7 @@ use crate::notify::drift::{
 };
 use crate::notify::link::message_line;
 use crate::notify::rate::{rate_context, rate_counts};
-use crate::notify::together::describe_together;
+use crate::notify::together::{describe_fallen, describe_together};
 use crate::text::elide::elide;
 use crate::text::format::{
     approx, approx_percent, count, format_duration, format_length, length_in_minutes, plural,
@@ -77,7 +77,10 @@ fn evidence_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<Strin
         Evidence::Drop(drop) => {
             let share = approx_percent(drop.sent as f64 / drop.expected.max(1.0));
             let range = short_range(drop.window, at, style.zone);
-            vec![format!("That is {share} of what is normal for {range}.")]
+            let share = format!("That is {share} of what is normal for {range}.");
+            std::iter::once(share)
+                .chain(describe_fallen(incident, &drop.streams))
+                .collect()
         }
         Evidence::Delivery(delivery) => vec![delivery_context(delivery, at, style)],
         Evidence::DeliveryDrop(drop) => vec![delivery_drop_context(drop, at, style)],

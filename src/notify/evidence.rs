@@ -232,6 +232,7 @@ fn drop_lines(drop: &DropEvidence, style: Style) -> Vec<String> {
         .into_iter()
         .chain(drop.missing_burst.map(|burst| burst_line(burst, style)))
         .chain(drop.settled.map(|level| level_line(level, style)))
+        .chain(streams_line("Streams that fell together", &drop.streams))
         .collect()
 }
 

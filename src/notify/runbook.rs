@@ -361,10 +361,8 @@ fn refused_command(server: &str) -> String {
 
 fn place_args(incident: &Incident) -> String {
     // The commands ask one server, so that of several is one of them.
-    let server = match &incident.evidence {
-        Evidence::Silence(silence) => silence.streams.first().map(StreamKey::server),
-        _ => None,
-    };
+    let streams = incident.evidence.streams();
+    let server = streams.first().map(StreamKey::server);
     let server = shell_quoted(&server.unwrap_or(&incident.server).0);
     match &incident.stream {
         Some(stream) => format!("--server {server} --stream {}", shell_quoted(&stream.0)),

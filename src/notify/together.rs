@@ -1,4 +1,4 @@
-//! Which of several streams stopped together, and of which nobody knows yet.
+//! Which of several streams stopped or fell together, and of which nobody knows yet.
 
 use crate::model::{Incident, SilenceEvidence, StreamKey, Subject};
 use crate::text::elide::elide;
@@ -47,6 +47,12 @@ pub(super) fn describe_together(incident: &Incident, silence: &SilenceEvidence) 
             list(early)
         ),
     })
+}
+
+/// Returns whose volume fell together; `None` where it is one alone.
+pub(super) fn describe_fallen(incident: &Incident, streams: &[StreamKey]) -> Option<String> {
+    let names = streams.iter().map(|stream| name(incident, stream));
+    (!streams.is_empty()).then(|| format!("They fell together: {}.", elide(names, MAX_STREAMS)))
 }
 
 #[cfg(test)]

@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Evidence, Incident, ServerName, StreamKey};
+use crate::model::{Incident, ServerName, StreamKey};
 
 /// Returns where the worst open incident of each server stands among `incidents`; of several, the last one.
 pub(super) fn worst_open(incidents: &[Incident]) -> BTreeMap<ServerName, usize> {
     let mut worst: BTreeMap<ServerName, usize> = BTreeMap::new();
     for (at, incident) in incidents.iter().enumerate().filter(|(_, i)| i.is_open()) {
-        let together = match &incident.evidence {
-            Evidence::Silence(silence) => silence.streams.as_slice(),
-            _ => &[],
-        };
-        let servers = together.iter().map(StreamKey::server);
+        let servers = incident.evidence.streams().iter().map(StreamKey::server);
         for server in servers.chain([&incident.server]) {
             let known = worst.get(server).map(|at| incidents[*at].severity);
             if known.is_none_or(|known| known <= incident.severity) {
@@ -26,7 +22,7 @@ pub(super) fn worst_open(incidents: &[Incident]) -> BTreeMap<ServerName, usize> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Rule, Severity};
+    use crate::model::{Evidence, Rule, Severity};
     use crate::notify::samples::course_of;
 
     fn incident(id: &str, server: &str, severity: Severity, step: &str) -> Incident {

@@ -113,12 +113,15 @@ async fn load_together(
         .iter()
         .flat_map(|at| (0..=3).map(|hours| *at - HOUR * hours));
     let cuts: Vec<Timestamp> = cuts.collect();
-    let mut streams = Vec::new();
+    let (mut streams, mut rules_of) = (Vec::new(), BTreeMap::new());
     for poll in polls {
         let rules = context.config.rules_for(&poll.server);
         let is_judged = |stream: &&StreamId| rules.for_stream(stream).is_enabled(Rule::SendSilence);
-        let judged = poll.streams.iter().filter(is_judged);
-        streams.extend(judged.map(|stream| StreamKey::new(poll.name(), stream)));
+        for stream in poll.streams.iter().filter(is_judged) {
+            let key = StreamKey::new(poll.name(), stream);
+            rules_of.insert(key.clone(), rules.for_stream(stream).clone());
+            streams.push(key);
+        }
     }
     for key in count_once(streams, identities) {
         let (of, cuts) = (key.clone(), cuts.clone());
@@ -126,7 +129,9 @@ async fn load_together(
             .store
             .call(move |s| s.sending_history(&of, range, &cuts))
             .await?;
-        together.add(key, &history);
+        if let Some(rules) = rules_of.get(&key) {
+            together.add(key, &history, rules);
+        }
     }
     Ok(together)
 }

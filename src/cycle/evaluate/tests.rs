@@ -45,6 +45,7 @@ fn less_and_none(
         false_alarms_per_year: 4.0,
         missing_burst: None,
         settled: None,
+        streams: Vec::new(),
     };
     let silence = SilenceEvidence {
         last_sent: Some(last),

@@ -52,10 +52,10 @@ impl IncidentLog {
         let was_notified = current.is_some_and(|i| i.is_open() && i.notified);
         let is_known = || {
             self.is_of_ended_incident(key, evidence, at)
-                || self.is_stop_of_known_streams(policy, key, evidence)
+                || self.is_of_known_streams(policy, key, (rule, evidence))
                 || self.is_told_as_bounces(key, severity, evidence)
         };
-        let stop = self.stop_together(policy, key, is_held, at);
+        let stop = self.stop_together(policy, key, (rule, severity, evidence), is_held, at);
         NotificationBlock {
             inhibited: self.is_inhibited(policy, key, (severity, evidence), is_held, at)
                 || stop == Some(StopTogether::Open)

@@ -190,6 +190,7 @@ fn a_stop_at_noon_is_news_though_the_nights_before_were_longer() {
             false_alarms_per_year: 4.0,
             missing_burst: None,
             settled: None,
+            streams: Vec::new(),
         }),
         ..finding(Rule::SendDrop, Breach)
     };

@@ -1,7 +1,7 @@
 //! Several streams that stop together are one incident, which says nothing twice.
 
 use super::*;
-use crate::model::StreamKey;
+use crate::model::{DropEvidence, StreamKey};
 use Verdict::{Breach, Unresolved, Within};
 
 /// The silence of one stream; mail comes as soon as it is no breach.
@@ -118,11 +118,11 @@ fn a_stop_of_several_servers_is_not_reported_again_by_each() {
 fn a_stop_of_streams_that_are_known_to_be_silent_is_no_news() {
     let mut servers = Scene::new(false);
     let key = |stream: &str| StreamKey::new(&"shop".into(), &stream.into());
-    servers.policy.stopped = ["b", "c"].map(key).into();
+    servers.policy.stopped = ["b", "c"].map(|s| (key(s), Rule::SendSilence)).into();
     let everything = all("shop", &["a", "b", "c"], Breach, 1);
     assert_eq!(servers.at(at(1), vec![everything]), ["send_silence opened"]);
     let mut fewer = Scene::new(false);
-    fewer.policy.stopped = [key("c")].into();
+    fewer.policy.stopped = [(key("c"), Rule::SendSilence)].into();
     let everything = all("shop", &["a", "b", "c"], Breach, 1);
     assert_eq!(fewer.at(at(1), vec![everything]), ["send_silence opened!"]);
 }
@@ -266,4 +266,133 @@ fn a_stream_that_is_known_to_have_stopped_before_did_not_stop_together_with_othe
     let both = vec![everything(Within, 32), one("news", Breach, 32)];
     assert_eq!(scene.at(at(32), both), ["send_silence resolved!"]);
     assert_eq!(named(&scene), ["a", "b"]);
+}
+
+/// The drop of all of these streams of `server`, or of one alone.
+fn fall(stream: Option<&str>, streams: &[&str], verdict: Verdict, hour: u32) -> Finding {
+    let key = |stream: &&str| StreamKey::new(&"shop".into(), &(*stream).into());
+    let evidence = DropEvidence {
+        window: Span::new(at(0), at(hour)),
+        sent: 10,
+        expected: 60.0,
+        evidence: 20.0,
+        limit: 10.0,
+        times_a_year: 0.01,
+        false_alarms_per_year: 4.0,
+        missing_burst: None,
+        settled: None,
+        streams: streams.iter().map(key).collect(),
+    };
+    Finding {
+        stream: stream.map(Into::into),
+        evidence: Evidence::Drop(evidence),
+        ..finding(Rule::SendDrop, verdict)
+    }
+}
+
+#[test]
+fn what_falls_together_is_reported_once() {
+    let mut scene = Scene::new(false);
+    let all = |verdict, hour| fall(None, &["a", "b"], verdict, hour);
+    let one = |stream, verdict, hour| fall(Some(stream), &[], verdict, hour);
+    assert_eq!(
+        scene.at(at(1), vec![all(Breach, 1), one("a", Within, 1)]),
+        ["send_drop opened!"]
+    );
+    let each = vec![all(Breach, 5), one("a", Breach, 5), one("c", Breach, 5)];
+    let later = scene.at(at(5), each);
+    assert_eq!(
+        later,
+        ["send_drop opened", "send_drop opened!"],
+        "`c` is none of them"
+    );
+    let back = vec![all(Within, 9), one("a", Within, 9), one("c", Within, 9)];
+    assert_eq!(
+        scene.at(at(9), back),
+        [
+            "send_drop resolved!",
+            "send_drop resolved",
+            "send_drop resolved!"
+        ]
+    );
+}
+
+#[test]
+fn within_a_drop_of_several_only_a_stop_that_wakes_is_told() {
+    let mut scene = Scene::new(false);
+    scene.at(at(1), vec![fall(None, &["a", "b"], Breach, 1)]);
+    let stop = |severity, hour| Finding {
+        severity,
+        ..one("a", Breach, hour)
+    };
+    let both = |severity, hour| vec![fall(None, &["a", "b"], Breach, hour), stop(severity, hour)];
+    assert_eq!(
+        scene.at(at(2), both(Severity::Warn, 2)),
+        ["send_silence opened"]
+    );
+    assert_eq!(
+        scene.at(at(3), both(Severity::Wake, 3)),
+        ["send_silence escalated!"]
+    );
+    // A stop of all hides that of each, and takes the drop of all over.
+    let mut scene = Scene::new(false);
+    scene.at(at(1), vec![fall(None, &["a", "b"], Breach, 1)]);
+    let stopped = vec![
+        all("shop", &["a", "b"], Breach, 3),
+        fall(None, &["a", "b"], Breach, 3),
+        stop(Severity::Wake, 3),
+    ];
+    let found = scene.at(at(3), stopped);
+    assert!(
+        found.contains(&"send_silence opened".to_owned()),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_drop_of_streams_of_whose_own_people_know_is_no_news() {
+    let key = |stream: &str| StreamKey::new(&"shop".into(), &stream.into());
+    for (known, told) in [(Rule::SendDrop, false), (Rule::SendSilence, false)] {
+        let mut servers = Scene::new(false);
+        servers.policy.stopped = ["b", "c"].map(|s| (key(s), known)).into();
+        let found = servers.at(at(1), vec![fall(None, &["a", "b", "c"], Breach, 1)]);
+        assert_eq!(found[0].ends_with('!'), told, "{known:?} {found:?}");
+    }
+    // That the volume fell does not say that it stopped.
+    let mut servers = Scene::new(false);
+    servers.policy.stopped = ["b", "c"].map(|s| (key(s), Rule::SendDrop)).into();
+    let everything = all("shop", &["a", "b", "c"], Breach, 1);
+    assert_eq!(
+        servers.at(at(1), vec![everything]),
+        ["send_silence opened!"]
+    );
+}
+
+#[test]
+fn what_the_streams_of_a_server_do_is_not_told_beside_what_those_of_several_do() {
+    let mut servers = Scene::new(false);
+    servers.log = IncidentLog::new(ServerName::ALL_SERVERS.into(), []);
+    let mut everything = all("shop", &["a", "b"], Breach, 1);
+    if let Evidence::Silence(silence) = &mut everything.evidence {
+        let other = StreamKey::new(&"blog".into(), &"a".into());
+        silence.streams.push(other);
+    }
+    servers.at(at(1), vec![everything]);
+    let mut scene = Scene::new(false);
+    scene.policy.stops_together = servers.log.incidents().cloned().collect();
+    assert_eq!(
+        scene.at(at(2), vec![all("shop", &["a", "b"], Breach, 2)]),
+        ["send_silence opened"]
+    );
+    assert_eq!(
+        scene.at(at(2), vec![all("shop", &["a", "c"], Breach, 2)]),
+        NOTHING
+    );
+    let mut scene = Scene::new(false);
+    scene.policy.stops_together = servers.log.incidents().cloned().collect();
+    assert_eq!(
+        scene.at(at(2), vec![all("shop", &["a", "c"], Breach, 2)]),
+        ["send_silence opened!"],
+        "of `c` it does not tell"
+    );
 }

@@ -113,7 +113,7 @@ impl World {
             if self.packed {
                 pack(&mut part, self.now);
             }
-            together.add(stream, &part);
+            together.add(stream, &part, &Rules::default());
         }
         together
     }

@@ -30,9 +30,15 @@ fn key(stream: u32) -> StreamKey {
 fn join(histories: &[History]) -> Together {
     let mut together = Together::default();
     for (stream, history) in (0..).zip(histories) {
-        together.add(key(stream), history);
+        together.add(key(stream), history, &Rules::default());
     }
     together
+}
+
+/// Returns what is said of the stop of all.
+fn stop_of(findings: Vec<Finding>) -> Option<Finding> {
+    let mut findings = findings.into_iter();
+    findings.find(|finding| finding.rule == Rule::SendSilence)
 }
 
 /// Ten streams that stop on a Wednesday at 10:00, with the end of what is covered.
@@ -63,7 +69,7 @@ fn ten_streams_that_stop_together_are_noticed_in_half_the_time_of_one_alone() {
         let together = join(&histories);
         let mut of_all = Detector::new(Rules::default(), count_series(&[1; 10]));
         let all = first_breach(stop, until, |at| {
-            let finding = of_all.detect_together(&together, at).expect("ten streams");
+            let finding = stop_of(of_all.detect_together(&together, at)).expect("ten streams");
             finding.verdict == Verdict::Breach
         });
         let mut alone = Detector::new(Rules::default(), 1);
@@ -82,13 +88,11 @@ fn a_stop_of_all_names_them_and_a_healthy_time_says_nothing() {
     let together = join(&histories);
     let mut detector = Detector::new(Rules::default(), 12);
     for hour in 1..(28 * 24) {
-        let finding = detector.detect_together(&together, stop - HOUR * hour);
-        let finding = finding.expect("ten streams");
-        assert_ne!(finding.verdict, Verdict::Breach, "{hour} h before");
+        for finding in detector.detect_together(&together, stop - HOUR * hour) {
+            assert_ne!(finding.verdict, Verdict::Breach, "{hour} h before");
+        }
     }
-    let finding = detector
-        .detect_together(&together, until)
-        .expect("ten streams");
+    let finding = stop_of(detector.detect_together(&together, until)).expect("ten streams");
     let Evidence::Silence(silence) = finding.evidence else {
         panic!("{:?}", finding.evidence);
     };
@@ -104,7 +108,7 @@ fn of_a_stream_whose_next_mail_is_not_due_it_is_not_said_that_it_stopped() {
     let together = join(&histories);
     let mut detector = Detector::new(Rules::default(), 13);
     let mut not_due = |at| {
-        let finding = detector.detect_together(&together, at);
+        let finding = stop_of(detector.detect_together(&together, at));
         let finding = finding.expect("eleven streams");
         let Evidence::Silence(silence) = finding.evidence else {
             panic!("{:?}", finding.evidence);
@@ -124,7 +128,7 @@ fn a_stream_that_is_not_seen_leaves_it_open_whether_all_stopped() {
     let (mut histories, _, until) = ten_that_stop(30);
     histories[3].messages = Coverage::from_spans([Span::new(start(), until - 5 * HOUR)]);
     let mut detector = Detector::new(Rules::default(), 12);
-    let finding = detector.detect_together(&join(&histories), until);
+    let finding = stop_of(detector.detect_together(&join(&histories), until));
     assert_eq!(finding.expect("ten streams").verdict, Verdict::Unknown);
 }
 
@@ -152,7 +156,9 @@ fn one_stream_and_one_that_has_nearly_all_mail_are_judged_alone() {
     let mut detector = Detector::new(Rules::default(), 3);
     let mut judged = |histories: &[&History]| {
         let histories: Vec<History> = histories.iter().map(|h| (*h).clone()).collect();
-        detector.detect_together(&join(&histories), until).is_some()
+        !detector
+            .detect_together(&join(&histories), until)
+            .is_empty()
     };
     assert!(!judged(&[&histories[0]]));
     assert!(!judged(&[&histories[0], &large]));
@@ -223,15 +229,16 @@ fn stops_at_a_third(streams: std::ops::Range<u32>, a_day: u32, is_known: bool) -
     let joint = together.joint().expect("several streams");
     let mut unaware: Cache<(), (), Silence> = Cache::default();
     let mut is_breach = |at: Timestamp| {
-        let finding = if is_known {
+        let findings = if is_known {
             detector.detect_together(&together, at)
         } else {
             let time = LearnedTime::at(joint, at);
             let settings = LearningSettings::new(&Rules::default(), 4, None);
             let learn = || Silence::learn(&Training::new(joint, time), &settings);
-            together.evaluate(unaware.get(&(), time.until, (), learn), at)
+            let known = unaware.get(&(), time.until, (), learn);
+            together.evaluate(known, &Rules::default(), None, at)
         };
-        finding.expect("several streams").verdict == Verdict::Breach
+        stop_of(findings).expect("several streams").verdict == Verdict::Breach
     };
     let hours = (0..(60 * 24)).map(|hour| fell + 8 * DAY + HOUR * hour);
     let breaches: Vec<bool> = hours.map(&mut is_breach).collect();
@@ -254,4 +261,94 @@ fn a_level_that_all_fell_to_is_no_stop_of_all_once_it_is_known() {
         known.iter().sum::<usize>() < unaware.iter().sum(),
         "{known:?} {unaware:?}"
     );
+}
+
+/// Streams of so many a day each that fall to a share of that on a Wednesday at 10:00, with the end of what is covered; only those
+/// that `falls` says.
+fn that_fall(
+    a_day: u32,
+    (kept, of): (usize, usize),
+    falls: impl Fn(u32) -> bool,
+) -> (Vec<History>, Timestamp, Timestamp) {
+    let fell = start() + 65 * DAY + 10 * HOUR;
+    let until = fell + 14 * DAY;
+    let of_stream = |stream| {
+        let sent = office(79, a_day, stream).into_iter().enumerate();
+        let sent = sent.filter(|(n, at)| *at < fell || !falls(stream) || n % of < kept);
+        history(sent.map(|(_, at)| at), until)
+    };
+    ((0..10).map(of_stream).collect(), fell, until)
+}
+
+/// Returns the first breach of the joint `send_drop` from `from` on, and how long it took.
+fn first_joint_drop(
+    together: &Together,
+    from: Timestamp,
+    until: Timestamp,
+) -> Option<(Duration, Vec<StreamKey>)> {
+    let mut detector = Detector::new(Rules::default(), count_series(&[1; 10]));
+    let mut hours = (1..(14 * 24)).map(|n| from + HOUR * n);
+    hours.find_map(|at| {
+        let mut findings = detector.detect_together(together, at).into_iter();
+        let drop = findings.find(|finding| finding.rule == Rule::SendDrop)?;
+        let is_told = drop.verdict == Verdict::Breach && at <= until;
+        is_told.then(|| (at.since(from), drop.evidence.streams().to_vec()))
+    })
+}
+
+#[test]
+fn ten_streams_that_fall_together_are_noticed_in_half_the_time_of_one_alone() {
+    for share in [(2, 10), (3, 10)] {
+        let (histories, fell, until) = that_fall(30, share, |_| true);
+        let (all, named) = first_joint_drop(&join(&histories), fell, until).expect("told");
+        let mut alone = Detector::new(Rules::default(), 1);
+        let mut hours = (1..(14 * 24)).map(|n| fell + HOUR * n);
+        let one = hours.find(|at| {
+            let told = ToldBounces::default();
+            let found = alone.detect(&histories[0], &outbound(), &[], &told, *at);
+            found[..2].iter().any(|f| f.verdict == Verdict::Breach)
+        });
+        let one = one.map_or(until, |at| at).since(fell);
+        assert!(all * 2 <= one, "{share:?}: {all:?} against {one:?}");
+        assert!(named.len() > 5, "{share:?}: {named:?}");
+    }
+}
+
+#[test]
+fn a_stream_that_falls_alone_is_no_drop_of_several_and_no_healthy_time_is() {
+    for large in [1, 5] {
+        let (mut histories, fell, until) = that_fall(30, (1, 10), |_| false);
+        let sent = office(79, 30 * large, 20).into_iter().enumerate();
+        let sent = sent.filter(|(n, at)| *at < fell || n % 10 < 1);
+        histories.push(history(sent.map(|(_, at)| at), until));
+        let together = join(&histories);
+        let told = first_joint_drop(&together, fell - 28 * DAY, until);
+        assert_eq!(told, None, "{large}");
+        assert_eq!(first_joint_drop(&together, fell, until), None, "{large}");
+    }
+}
+
+#[test]
+fn of_streams_that_fall_together_the_ones_that_did_not_are_not_named() {
+    let (histories, fell, until) = that_fall(60, (1, 10), |stream| stream < 7);
+    let (_, named) = first_joint_drop(&join(&histories), fell, until).expect("told");
+    assert!(named.len() > 4, "{named:?}");
+    let is_named = |stream| named.contains(&key(stream));
+    assert!(!(7..10).any(is_named), "{named:?}");
+}
+
+#[test]
+fn a_stream_of_which_no_drops_are_told_is_in_no_drop_of_several() {
+    let (histories, fell, until) = that_fall(30, (2, 10), |_| true);
+    let off = Rules {
+        disabled: [Rule::SendDrop].into(),
+        ..Rules::default()
+    };
+    let mut together = Together::default();
+    for (stream, history) in (0..).zip(&histories) {
+        let rules = if stream == 3 { &off } else { &Rules::default() };
+        together.add(key(stream), history, rules);
+    }
+    let (_, named) = first_joint_drop(&together, fell, until).expect("told");
+    assert!(!named.contains(&key(3)) && named.len() > 5, "{named:?}");
 }

@@ -41,7 +41,7 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
         let is_one = incident.server.0 == server.name && incident.stream == stream.stream;
         let is_of_several = || {
             let id = stream.stream.as_ref();
-            id.is_some_and(|id| incident.is_stop_of(&server.name, id))
+            id.is_some_and(|id| incident.is_of(&server.name, id))
         };
         let is_here = is_one || is_of_several();
         is_here && rules.contains(&incident.rule)

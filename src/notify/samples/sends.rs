@@ -34,6 +34,10 @@ fn of_streams(evidence: &Evidence, streams: &[(&str, &str)]) -> Evidence {
             streams: streams.iter().map(key).collect(),
             ..silence.clone()
         }),
+        Evidence::Drop(drop) => Evidence::Drop(DropEvidence {
+            streams: streams.iter().map(key).collect(),
+            ..drop.clone()
+        }),
         other => other.clone(),
     }
 }
@@ -150,6 +154,7 @@ pub(super) fn send_drop() -> Course {
             false_alarms_per_year: 4.0,
             missing_burst: None,
             settled: None,
+            streams: Vec::new(),
         })
     };
     Plan {
@@ -175,6 +180,16 @@ pub(super) fn send_drop() -> Course {
             let window = Span::new(march(3, 10, 24), march(10, 22, 0));
             i.evidence = with_burst(drop(window, 64, 876.0), march(3, 10, 2), march(10, 10, 2));
             (i.opened_at, i.judged_at) = (march(10, 22, 0), march(10, 22, 0));
+        },
+    )
+    .variant(
+        "of several servers",
+        "Sent when the volume of several servers falls at the same time, which their joint mail shows before that of each does.",
+        |i| {
+            i.stream = None;
+            i.server = ServerName::ALL_SERVERS.into();
+            let servers = ["app1", "app2", "app3", "app4", "app5", "app6", "app7"];
+            i.evidence = of_streams(&i.evidence, &servers.map(|s| (s, "outbound")));
         },
     )
     .variant(

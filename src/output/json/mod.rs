@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::model::{
-    Acknowledgement, Evidence, Incident, Mute, Rule, ServerName, Severity, Step, StreamId,
-    StreamKey, Tag, Timestamp, Transition, rfc3339,
+    Acknowledgement, Incident, Mute, Rule, ServerName, Severity, Step, StreamId, StreamKey, Tag,
+    Timestamp, Transition, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_open_at, describe_resolved};
@@ -178,10 +178,7 @@ impl<'a> IncidentFields<'a> {
             server: Some(&incident.server).filter(|server| !server.is_all_servers()),
             stream: incident.stream.as_ref(),
             tag: incident.tag.as_ref(),
-            streams: match &incident.evidence {
-                Evidence::Silence(silence) => &silence.streams,
-                _ => &[],
-            },
+            streams: incident.evidence.streams(),
             numerator,
             denominator,
             rate,

@@ -50,7 +50,7 @@ pub(super) fn load_marked(
     let found = s.rows(sql, &values, |row| {
         let incident = incidents::read_body(row)?;
         let feedback = read(row, 1)?;
-        let is_here = incident.stream.is_some() || incident.is_stop_of(server, id);
+        let is_here = incident.stream.is_some() || incident.is_of(server, id);
         let span = incident.marked_span().filter(|_| is_here);
         Ok(span.map(|span| {
             let marked = MarkedTime {

@@ -1,6 +1,6 @@
 //! Incidents, their steps, and the one transaction that records what an evaluation decided.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::model::{
     Incident, IncidentState, Rule, ServerName, Span, Step, StreamKey, Timestamp, Transition,
@@ -61,11 +61,12 @@ impl Database {
     }
 
     /// Returns the streams of whose own silence, which is open, people were told.
-    pub fn open_stops(&mut self) -> Result<BTreeSet<StreamKey>, Error> {
+    pub fn open_stops(&mut self) -> Result<BTreeMap<StreamKey, Rule>, Error> {
         let open = self.all_open_incidents()?.into_iter();
-        let stops = open.filter(|i| i.notified && i.rule == Rule::SendSilence && i.tag.is_none());
-        Ok(stops
-            .filter_map(|i| Some(StreamKey::new(&i.server, i.stream.as_ref()?)))
+        let problem = Rule::SendSilence;
+        let told = open.filter(|i| i.notified && i.rule.problem() == problem && i.tag.is_none());
+        Ok(told
+            .filter_map(|i| Some((StreamKey::new(&i.server, i.stream.as_ref()?), i.rule)))
             .collect())
     }
 

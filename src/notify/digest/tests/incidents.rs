@@ -337,6 +337,7 @@ fn drop_over(window: Span, settled: Option<NewLevel>) -> Evidence {
         false_alarms_per_year: 4.0,
         missing_burst: None,
         settled,
+        streams: Vec::new(),
     })
 }
 

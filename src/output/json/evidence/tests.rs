@@ -62,6 +62,7 @@ fn all() -> Vec<Evidence> {
             false_alarms_per_year: 4.0,
             missing_burst: None,
             settled: None,
+            streams: Vec::new(),
         }),
         Evidence::Delivery(DeliveryEvidence {
             unproven: 5,
