@@ -51,6 +51,9 @@ pub fn advice(incident: &Incident) -> String {
         Rule::SendSilence => {
             "Send a test mail from the app; check its queue, its Postmark token, and its log for 406 and 422"
         }
+        Rule::SendDrop if incident.stream.is_none() => {
+            "Look at what they share (a queue, a deploy, a host), and at the log of each app"
+        }
         Rule::SendDrop => MISSING_MAIL,
         Rule::DeliverySilence | Rule::DeliveryDrop => match main_bounce(&incident.evidence) {
             Some(BounceClass::Hard) => {
@@ -193,7 +196,9 @@ fn inline_command(incident: &Incident) -> Option<String> {
         Rule::SendSilence if is_sent_again(incident) && incident.stream.is_some() => {
             format!("hushwatch stats {place} --by-tag --since 2d")
         }
-        Rule::SendDrop => format!("hushwatch stats {place} --by-tag --since 2d"),
+        Rule::SendDrop if incident.stream.is_some() => {
+            format!("hushwatch stats {place} --by-tag --since 2d")
+        }
         Rule::DeliverySilence | Rule::DeliveryDrop if main_bounce(&incident.evidence).is_some() => {
             let since = hours_since(incident, DAY);
             format!("hushwatch bounces {place} --since {since}")
@@ -225,7 +230,9 @@ fn inline_command(incident: &Incident) -> Option<String> {
         Rule::ServerChanged | Rule::DnsDrift => {
             format!("hushwatch incident {} --close", incident.id)
         }
-        Rule::Blind | Rule::AccountInactive | Rule::SendSilence | Rule::Canary => return None,
+        Rule::Blind | Rule::AccountInactive | Rule::SendSilence | Rule::SendDrop | Rule::Canary => {
+            return None;
+        }
     })
 }
 
