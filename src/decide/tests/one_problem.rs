@@ -2,7 +2,7 @@
 
 use super::muting::muted;
 use super::*;
-use crate::model::{DeliveryDropEvidence, DropEvidence};
+use crate::model::{DeliveryDropEvidence, DropEvidence, MissingBurst, NewLevel};
 
 /// The findings of both views of one problem.
 fn views(stronger: Verdict, weaker: Verdict) -> Vec<Finding> {
@@ -373,4 +373,44 @@ fn a_drop_that_told_of_bounces_is_not_over_while_their_rate_is_not() {
         scene.at(at(4), both(Within, Within)),
         ["delivery_drop resolved!"]
     );
+}
+
+/// Days without a newsletter are low, and it came.
+#[test]
+fn a_burst_that_comes_again_ends_with_no_new_level() {
+    use Verdict::{Breach, Within};
+    let level = NewLevel {
+        since: at(0),
+        per_day: 48.0,
+        per_day_before: 276.0,
+    };
+    let burst = MissingBurst {
+        usual: 300,
+        last_at: at(0),
+        due_at: at(24),
+    };
+    let drop = |missing_burst, verdict| Finding {
+        evidence: Evidence::Drop(DropEvidence {
+            window: Span::new(at(1), at(48)),
+            sent: 60,
+            expected: 360.0,
+            evidence: 1.4,
+            limit: 1.0,
+            times_a_year: 0.1,
+            false_alarms_per_year: 4.0,
+            missing_burst,
+            settled: Some(level),
+            streams: Vec::new(),
+        }),
+        ..finding(Rule::SendDrop, verdict)
+    };
+    for (missing, settles) in [(Some(burst), false), (None, true)] {
+        let mut scene = Scene::new(false);
+        scene.at(at(48), vec![drop(missing, Breach)]);
+        let ended = scene.at(at(50), vec![drop(None, Within)]);
+        assert_eq!(ended, ["send_drop resolved!"]);
+        let mut incidents = scene.log.incidents();
+        let evidence = &incidents.next().expect("one").evidence;
+        assert_eq!(evidence.new_level().is_some(), settles);
+    }
 }
