@@ -24,6 +24,9 @@ const MAX_SUM_IN_LIMITS: f64 = 2.0;
 const MIN_LIMIT: f64 = 4.0;
 /// With fewer covered hours (four weeks) no drop is reported: the first holiday would be one.
 const MIN_COVERED_HOURS: f64 = 672.0;
+/// The hours of the first four weeks are judged by no profile of their time: there was none yet, and nothing was reported. Of a
+/// shorter history it is the first half.
+const UNKNOWN_HOURS: usize = 4 * WEEK;
 /// Bounds of the dispersion: from all in one burst to purely random.
 const DISPERSION_BOUNDS: (f64, f64) = (0.1, 1e4);
 
@@ -131,10 +134,12 @@ impl Cusum {
         let then: Vec<f64> = then.collect();
         let today = hours().map(|(hour, level)| mean.now.at(series.start(hour)) * level);
         let today: Vec<f64> = today.collect();
-        let dispersion = dispersion(series, &then);
-        let mut peaks = peaks(series, &then, dispersion, f64::INFINITY).1;
-        let by_today = self::peaks(series, &today, dispersion, f64::INFINITY).1;
-        // Each peak counts for the worse of what it was by the profile of its time and by today's, rank by rank.
+        let known = UNKNOWN_HOURS.min(series.len() / 2);
+        let dispersion = dispersion(series, &then, known);
+        let mut peaks = peaks(series, &then, dispersion, known, f64::INFINITY).1;
+        let by_today = self::peaks(series, &today, dispersion, 0, f64::INFINITY).1;
+        // Each peak counts for the worse of what it was by the profile of its time, as soon as that was known, and by today's, rank by
+        // rank.
         peaks.resize(peaks.len().max(by_today.len()), 0.0);
         for (peak, today) in peaks.iter_mut().zip(by_today) {
             *peak = peak.max(today);
@@ -152,7 +157,7 @@ impl Cusum {
         };
         // As it was judged then: a long drop that has ended is not far from its end again.
         let max = MAX_SUM_IN_LIMITS * limit;
-        let (last, _) = self::peaks(series, &then, dispersion, max);
+        let (last, _) = self::peaks(series, &then, dispersion, known, max);
         Self {
             mean: mean.now.clone(),
             max_usual_sent,
@@ -211,16 +216,18 @@ impl Cusum {
     }
 }
 
-/// Returns the state at the end of `series`, of a sum that grows to no more than `max`, and the peaks before it, the highest first.
+/// Returns the state at the end of `series`, of a sum that grows to no more than `max`, and the peaks before it, the highest first, from
+/// the hour `known` on.
 fn peaks(
     series: &HourlySeries,
     expected: &[f64],
     dispersion: f64,
+    known: usize,
     max: f64,
 ) -> (CusumState, Vec<f64>) {
-    let mut state = CusumState::zero(series.begins);
+    let mut state = CusumState::zero(series.start(known));
     let (mut peaks, mut peak) = (Vec::new(), 0.0f64);
-    for (hour, sent) in series.sent.iter().enumerate() {
+    for (hour, sent) in series.sent.iter().enumerate().skip(known) {
         state.add(series.start(hour), *sent, expected[hour], dispersion, max);
         if state.evidence > 0.0 {
             peak = peak.max(state.evidence);
@@ -232,10 +239,10 @@ fn peaks(
     (state, peaks)
 }
 
-/// The negative binomial's size, by moments: the smaller, the more of the counts' variance is not chance.
-fn dispersion(series: &HourlySeries, expected: &[f64]) -> f64 {
+/// The negative binomial's size, by moments of the hours from `known` on: the smaller, the more of the counts' variance is not chance.
+fn dispersion(series: &HourlySeries, expected: &[f64], known: usize) -> f64 {
     let (mut squares, mut excess) = (0.0, 0.0);
-    for (sent, mean) in series.sent.iter().zip(expected) {
+    for (sent, mean) in series.sent.iter().zip(expected).skip(known) {
         if let Some(sent) = sent {
             squares += mean * mean;
             excess += (*sent as f64 - mean).powi(2) - mean;

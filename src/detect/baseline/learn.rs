@@ -177,14 +177,14 @@ impl Baseline {
             gaps
         };
         let mut bound = GapBound::learn(&series, &gaps_of(history), until, budget);
+        let share = uneven_days::budget_share(&series);
         let mut cusum = Cusum::learn(
             &series,
             profile,
             sums,
-            budget * DROP_BUDGET_SHARE,
+            budget * DROP_BUDGET_SHARE * share,
             bursts.max_usual_sent,
         );
-        let share = uneven_days::budget_share(&series);
         let past = Past {
             history: today,
             gaps: gaps_of(today),
