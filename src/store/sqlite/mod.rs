@@ -253,13 +253,13 @@ mod tests {
     fn a_statement_is_prepared_once_whatever_is_bound_to_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("hushwatch.db");
-        let opened: [fn(&Path) -> Result<Sqlite, Error>; 3] = [
-            Sqlite::open,
-            Sqlite::open_as_it_is,
-            Sqlite::open_for_reading,
+        let opened = [
+            Sqlite::open(&path),
+            Sqlite::open_as_it_is(&path),
+            Sqlite::open_for_reading(&path),
         ];
-        let opened = opened.map(|open| open(&path).expect("opened"));
-        for mut sqlite in opened {
+        for sqlite in opened {
+            let mut sqlite = sqlite.expect("opened");
             let connection = sqlite.connection().expect("a connection");
             let sql =
                 "SELECT from_at FROM coverage WHERE stream = ?1 AND kind = ?2 ORDER BY from_at";
