@@ -5,12 +5,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::config::ServerConfig;
 use crate::cycle::Context;
 use crate::cycle::collect::errors::{PollErrors, ReadError};
-use crate::cycle::poll::note_change;
+use crate::cycle::poll::log_notes;
 use crate::cycle::poll::server::load_state;
 use crate::cycle::poll::servers::watched_servers;
 use crate::model::{MINUTE, ServerName, Timestamp};
 use crate::postmark::{ErrorKind, Server};
-use crate::store::{self, Database, FormerName, Lease};
+use crate::store::{self, Database, FormerName, Lease, Note};
 
 /// Gives what is stored of the server that answers, under a name which is in this configuration no more, the name of `server`, unless
 /// something was read under that already. Another process that polls it keeps it. Returns why the server could not say who it is,
@@ -67,14 +67,21 @@ async fn rename(
         return Ok(());
     };
     let (from, to) = (old.name.clone(), server.name.clone());
-    let rename = move |s: &mut Database| s.rename_server(&from, &to);
-    if store.call(rename).await? {
-        let text = format!(
+    let note = Note {
+        at: now,
+        server: to.clone(),
+        text: format!(
             "was called {} before; what is known of it goes on",
             old.name
-        );
-        note_change(store, &server.name, text, now).await?;
-    }
+        ),
+    };
+    let rename = move |s: &mut Database| {
+        if s.rename_server(&from, &to, &note)? {
+            log_notes(&[note]);
+        }
+        Ok(())
+    };
+    store.call(rename).await?;
     Ok(())
 }
 

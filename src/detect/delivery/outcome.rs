@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{
     Bounced, Delivered, DeliveryModel, DeliveryState, PRIOR_LOSS, Pending, Unchecked, has_bounced,
-    is_lost, is_overdue, known_by, state_at, within,
+    is_lost, is_overdue, state_at, within,
 };
 use crate::model::{
-    Evidence, Finding, History, KnownLoss, ListedBounces, Rule, SampleOutcome, SampledMessage,
-    Span, Timestamp, UsualDelivery,
+    Evidence, Finding, History, ListedBounces, Rule, SampleOutcome, SampledMessage, Span,
+    Timestamp, UsualDelivery,
 };
 
 /// The minimum number of overdue or bounced messages that is worth a closer look.

@@ -1,7 +1,7 @@
 //! Which of Postmark's servers is behind a name.
 
 use crate::model::{Kind, ServerName, StreamKey};
-use crate::store::{AcceptedServer, CycleCommit, Database, ServerIdentity};
+use crate::store::{AcceptedServer, CycleCommit, Database, Note, ServerIdentity};
 
 use super::{at, mail, poll, save, sent, shop, span};
 
@@ -135,7 +135,12 @@ pub(super) fn a_server_goes_on_under_a_new_name_of_the_file(b: &mut Database) {
     let former = b.former_names(&mine).expect("read");
     let former: Vec<_> = former.into_iter().map(|of| (of.name, of.number)).collect();
     assert_eq!(former, [(shop(), 7)]);
-    assert!(b.rename_server(&shop(), &mine).expect("renamed"));
+    let note = Note {
+        at: at(7200),
+        server: mine.clone(),
+        text: "was called shop before".to_owned(),
+    };
+    assert!(b.rename_server(&shop(), &mine, &note).expect("renamed"));
     assert_eq!(b.former_names(&mine).expect("read"), []);
     let state = b.server_state(&mine, at(9000)).expect("read");
     assert_eq!(state.first_start_at, at(0));
@@ -145,7 +150,8 @@ pub(super) fn a_server_goes_on_under_a_new_name_of_the_file(b: &mut Database) {
     assert_eq!(covered.spans(), [span(0, 3600)]);
     assert_eq!(b.active_streams().expect("read"), [stream]);
     // Twice at once, and to a name under which something was read.
-    assert!(!b.rename_server(&shop(), &mine).expect("asked"));
+    assert!(!b.rename_server(&shop(), &mine, &note).expect("asked"));
     b.server_state(&shop(), at(9000)).expect("made");
-    assert!(!b.rename_server(&shop(), &mine).expect("asked"));
+    assert!(!b.rename_server(&shop(), &mine, &note).expect("asked"));
+    assert_eq!(b.notes(span(0, 9000)).expect("read"), [note]);
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::model::ServerName;
-use crate::store::{Database, Error, FormerName, Lease};
+use crate::store::{Database, Error, FormerName, Lease, Note};
 
-use super::{Scope, Session, dns, incidents, learned, reported_tokens, smtp_errors, values};
+use super::{
+    Scope, Session, account_servers, dns, incidents, learned, reported_tokens, smtp_errors, values,
+};
 
 /// Tables whose rows name their server.
 const OF_SERVER: [&str; 6] = [
@@ -41,8 +43,14 @@ impl Database {
         )
     }
 
-    /// Gives what is stored under `old` the name `new`; `false` where something was read under that already, or the same is open of both.
-    pub fn rename_server(&mut self, old: &ServerName, new: &ServerName) -> Result<bool, Error> {
+    /// Gives what is stored under `old` the name `new`, which the digest says by `note`; `false` where something was read under that
+    /// already, or the same is open of both.
+    pub fn rename_server(
+        &mut self,
+        old: &ServerName,
+        new: &ServerName,
+        note: &Note,
+    ) -> Result<bool, Error> {
         let (old, new) = (&old.0, &new.0);
         self.write(Scope::All, |s| {
             let sql = "SELECT (SELECT count(*) FROM servers WHERE name = ?2 AND (last_complete_at IS NOT NULL OR number IS NOT NULL))
@@ -63,6 +71,7 @@ impl Database {
             s.execute(sql, &values![old, new])?;
             s.execute("DELETE FROM servers WHERE name = ?1", &values![new])?;
             rename(s, old, new)?;
+            account_servers::insert_note(s, note)?;
             Ok(true)
         })
     }
