@@ -101,7 +101,8 @@ pub fn plan(is: Situation, requests_left: usize) -> Plan {
             more: 0,
             requests,
             rechecks: requests.saturating_sub(SUSPICIOUS_DRAWS),
-            late: 0,
+            // But what is late, and not lost, is not to be counted as lost: it is asked for once more before it is given up.
+            late: MAX_LATE_RECHECKS.min(requests_left - requests),
         };
     }
     // As much of each hour that was not seen as of one that was, as far as a poll goes.
@@ -289,18 +290,60 @@ mod tests {
         assert_eq!(asked, [2, 4, 8]);
     }
 
+    /// Ten messages an hour, each of which arrives after five hours, while the stream is in doubt throughout.
+    #[test]
+    fn what_arrives_hours_late_is_known_to_before_it_is_given_up() {
+        let at =
+            |hours: u32| Timestamp::from_secs(1_772_532_000) + Duration::from_secs(3600) * hours;
+        let (mut open, mut known): (Vec<Asked>, usize) = (Vec::new(), 0);
+        for hour in 1..48 {
+            let now = at(hour);
+            let held = open.len();
+            open.retain(|mail| mail.sent_at >= now - GIVE_UP_AFTER);
+            assert_eq!(open.len(), held, "given up without a word, {known} known");
+            let is = Situation {
+                unsettled: open.len(),
+                sent: MAX_CANDIDATES,
+                suspicious: true,
+                ..QUIET
+            };
+            let plan = plan(is, 60);
+            let drawn = (0..plan.new as u64).map(|n| Asked {
+                sent_at: at(hour - 1) + Duration::from_secs(60 * n),
+                checked_at: None,
+            });
+            let drawn: Vec<Asked> = drawn.collect();
+            let (queue, late) = prioritize(open.clone(), drawn.clone(), plan, now, |mail| *mail);
+            open.extend(drawn);
+            for mail in queue.into_iter().rev().take(plan.requests).chain(late) {
+                let place = open.iter().position(|of| of.sent_at == mail.sent_at);
+                let place = place.expect("open");
+                match now.since(mail.sent_at) >= Duration::from_secs(5 * 3600) {
+                    true => {
+                        open.remove(place);
+                        known += 1;
+                    }
+                    false => open[place].checked_at = Some(now),
+                }
+            }
+        }
+        assert!(known > 300, "{known}");
+    }
+
     #[test]
     fn no_plan_exceeds_what_is_left() {
-        for left in 0..8 {
-            for sent in [3, 300] {
+        for left in [0, 1, 2, 3, 4, 5, 6, 7, 27] {
+            for (sent, suspicious) in [(3, false), (300, false), (300, true)] {
                 for polls in [1, 7] {
                     let is = Situation {
                         sent,
                         polls,
+                        suspicious,
                         ..QUIET
                     };
                     let plan = plan(is, left);
-                    assert!(plan.requests <= left && plan.new + plan.more <= left);
+                    let drawn = if suspicious { 0 } else { plan.new + plan.more };
+                    assert!(plan.requests <= left && drawn <= left);
                     assert!(plan.requests + plan.late <= left);
                 }
             }
