@@ -144,6 +144,13 @@ pub(crate) fn describe_at(incident: &Incident, at: Timestamp, style: Style) -> S
             list_types(&delivery.reasons)
         ),
         Evidence::DeliveryDrop(drop) => describe_delivery_drop(drop),
+        // Most bounces came hours after the mail.
+        Evidence::Delivery(delivery) if 2 * delivery.bounced > delivery.unproven => format!(
+            "none of {} sampled messages was delivered, {} bounced{}",
+            count(delivery.unproven),
+            count(delivery.bounced),
+            list_types(&delivery.reasons)
+        ),
         Evidence::Delivery(_) => "mail leaves Postmark's queue but is not delivered".to_owned(),
         Evidence::Events { .. } => describe_events(incident, style),
         Evidence::Suppressed { addresses, .. } => describe_suppressed(addresses),
