@@ -14,6 +14,9 @@ pub struct DeliveredTotal {
     pub high: u64,
     /// Whether each of them was followed.
     pub is_exact: bool,
+    /// How many of them the sample says nothing of; 0 where an older version stored it.
+    #[serde(default)]
+    pub unknown: u64,
 }
 
 impl DeliveredTotal {
@@ -25,15 +28,21 @@ impl DeliveredTotal {
             low: self.low + other.low,
             high: self.high + other.high,
             is_exact: self.is_exact && other.is_exact,
+            unknown: self.unknown + other.unknown,
         }
     }
 
-    /// Returns it in words, of `sent` messages: `853 delivered`, `about 853 delivered`, `209 to 291 delivered`.
+    /// Returns it in words, of `sent` messages: `853 delivered`, `about 853 delivered (840 to 861)`, `209 to 291 delivered (82 not known)`.
     pub(super) fn describe(self, sent: u64) -> String {
+        let range = format!("{} to {}", count(self.low), count(self.high));
         match self.number {
-            Some(number) => delivered(number, !self.is_exact),
+            Some(number) if self.is_exact || self.low == self.high => {
+                delivered(number, !self.is_exact)
+            }
+            Some(number) => format!("{} ({range})", delivered(number, true)),
             None if self.low == 0 && self.high >= sent => "delivery not known yet".to_owned(),
-            None => format!("{} to {} delivered", count(self.low), count(self.high)),
+            None if self.unknown == 0 => format!("{range} delivered"),
+            None => format!("{range} delivered ({} not known)", count(self.unknown)),
         }
     }
 }

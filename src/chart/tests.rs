@@ -79,6 +79,7 @@ fn delivery_that_nobody_knows_is_no_delivery() {
         low,
         high,
         is_exact,
+        unknown: 0,
     };
     for (total, words) in [
         (None, "411 to 1,386 delivered"),

@@ -197,6 +197,7 @@ pub(crate) fn stream_view(
         recipients: day.recipients,
         recipients_bounced: day.recipients_bounced,
         recipients_complained: day.recipients_complained,
+        classes: day.classes.clone(),
         delivered: day.delivered,
         delivered_low: day.delivered_range.map(|(low, _)| low),
         delivered_high: day.delivered_range.map(|(_, high)| high),

@@ -1,6 +1,7 @@
 //! What a stream did in a span of time, for `check`, `status` and the digest.
 
 mod delivered;
+mod failed;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::notify::digest::StreamDay;
 use crate::store::{self, Database, Store};
 
 use delivered::{SentMail, WeighedSample, is_below};
+use failed::{unusual_failures, weeks_before};
 
 /// Weeks that a day is compared with.
 const WEEKS_COMPARED: u32 = 4;
@@ -210,27 +212,29 @@ pub(crate) fn delivered_of(
 /// Returns how many of the messages sent in `span` were delivered, for the caption of a picture.
 pub(crate) fn delivered_total(history: &History, span: Span) -> DeliveredTotal {
     let day = StreamStats::from_history(history, span);
-    let range = day.delivered_range;
-    to_total(day.sent, (day.delivered, range), day.is_delivered_exact)
+    to_total(&day)
 }
 
 /// Returns the same of what a digest says of a stream.
 pub(crate) fn total_of_day(day: &StreamDay) -> DeliveredTotal {
-    let estimate = (day.delivered, day.delivered_range);
-    to_total(day.sent, estimate, day.delivered_exact)
+    to_total(&StreamStats {
+        sent: day.sent,
+        delivered: day.delivered,
+        delivered_range: day.delivered_range,
+        is_delivered_exact: day.delivered_exact,
+        unsampled: day.unsampled,
+        ..StreamStats::default()
+    })
 }
 
-fn to_total(
-    sent: u64,
-    (number, range): (Option<u64>, Option<(u64, u64)>),
-    is_exact: bool,
-) -> DeliveredTotal {
-    let (low, high) = range.unwrap_or((0, sent));
+fn to_total(stats: &StreamStats) -> DeliveredTotal {
+    let (low, high) = stats.delivered_range.unwrap_or((0, stats.sent));
     DeliveredTotal {
-        number,
+        number: stats.delivered,
         low,
         high,
-        is_exact,
+        is_exact: stats.is_delivered_exact,
+        unknown: stats.unsampled,
     }
 }
 
@@ -257,7 +261,9 @@ pub(crate) fn read_with_week_before(
     let before = week_before(span);
     let range = Span::new(before.from, span.until);
     let cuts = [span.from, span.until, before.from, before.until];
-    s.history_with_tags(&key, range, &cuts)
+    let mut history = s.history_with_tags(&key, range, &cuts)?;
+    history.failed_before = s.failed_messages(&key, weeks_before(span))?;
+    Ok(history)
 }
 
 fn week_before(span: Span) -> Span {
@@ -289,7 +295,8 @@ pub(crate) fn digest_entry(
 ) -> StreamDay {
     let losses = &known_losses(losses, history, stream, period.until);
     let of_delivery = (history, losses.as_slice());
-    let usual = normal.usual_delivery(stream, of_delivery, period.until, rules, series);
+    let today = normal.delivery_today(stream, of_delivery, period.until, rules, series);
+    let usual = today.usual;
     let silence = normal.of_stream(stream, history, period.until, rules, series);
     let stats = StreamStats::from_history(history, period);
     let bounce_rate = stats.bounce_rate();
@@ -310,8 +317,10 @@ pub(crate) fn digest_entry(
     let chance_day = (is_chance && !is_exceeded).then(|| stats.bounce_counts());
     let chance_day = chance_day.filter(|(bounced, _)| *bounced >= MIN_BOUNCES);
     let complaint_rate = stats.complaint_rate();
-    let is_complained_of =
-        stats.recipients_complained >= MIN_COMPLAINTS && complaint_rate > rules.spam_rate.threshold;
+    let spam = rules.spam_rate.threshold;
+    let is_complained_of = complaint_rate > spam
+        && (stats.recipients_complained >= MIN_COMPLAINTS
+            || (stats.recipients_complained > 0 && complaints_last(history, period, spam)));
     let sample = sample_outcome(&history.sampled, period);
     let is_lost = |usual: &UsualDelivery| is_below(history, losses, period, usual.share);
     let without_bounces = history.messages.minus(&history.bounces);
@@ -333,6 +342,10 @@ pub(crate) fn digest_entry(
         classes: stats.classes,
         bounced: stats.recipients_bounced,
         failed: stats.failed,
+        unusual_failures: unusual_failures(history, losses, period, rate.threshold),
+        unconfirmed: today
+            .unconfirmed
+            .map(|of| (of.sampled, period.until.since(of.since))),
         undelivered: undelivered(&history.sampled, period),
         bounce_rate,
         chance_day,
@@ -349,6 +362,18 @@ pub(crate) fn digest_entry(
             .then(unnoticed)
             .flatten(),
     }
+}
+
+/// Returns whether complaints of the week up to the end of `period` are several, and more than chance explains: one a day is many of a
+/// stream of a few messages.
+fn complaints_last(history: &History, period: Span, threshold: f64) -> bool {
+    let week = [Span::before(period.until, 7 * DAY)];
+    let complained = history.bounced_in(&week, |event| event.class == BounceClass::Complaint);
+    let sent = history.recipients_in(&week);
+    let sent = sent.map_or_else(|| history.sent_in(&week), |sent| sent.recipients);
+    let of = sent.max(complained.recipients);
+    let (low, _) = clopper_pearson(complained.recipients, of, BOUNCE_CONFIDENCE);
+    complained.recipients >= MIN_COMPLAINTS && low > threshold
 }
 
 /// Returns the fewest messages that the same day of the week had in the weeks before, and the most that any day had; `None`

@@ -94,8 +94,9 @@ use DeliveryState::{Bounced, Delivered, Pending, Unchecked};
 pub(super) use learn::DELIVERY_LEARNER;
 pub(super) use learn::DeliveryTraining;
 pub(super) use outcome::add_listed_bounces;
-pub use outcome::{is_suspicious, sample_outcome, undelivered};
+pub use outcome::{DeliveryToday, is_suspicious, sample_outcome, undelivered};
 pub use parts::{SampledPart, sampled_parts};
+pub(super) use run::keep_while_bouncing;
 use run::{delivered_again, partial_bounced_share};
 use share::{PRIOR_LOSS, Standing, UsualLoss};
 

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::delivery::{DeliveryModel, DeliveryTraining, known_by};
+use crate::detect::delivery::{DeliveryModel, DeliveryToday, DeliveryTraining, known_by};
 use crate::detect::kept::Kept;
 use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::{Silence, training_cutoff};
 use crate::detect::tags::StreamSeries;
 use crate::detect::training::{LearnedTime, LearningInputs, LearningSettings, Training};
 use crate::model::{
-    DAY, History, KnownLoss, Learned, Rules, Series, Span, StreamId, Tag, Timestamp, UsualDelivery,
+    DAY, History, KnownLoss, Learned, Rules, Series, Span, StreamId, Tag, Timestamp,
 };
 
 /// What was learned, by the instant and whatever else it was learned from.
@@ -136,19 +136,18 @@ impl KeptSilences {
         watched.tags().map(known).collect()
     }
 
-    /// Returns the share of the mail of `stream` that is usually delivered, where nothing is learned from `losses`; while history is too
-    /// short to say, that of mail in general.
-    pub fn usual_delivery(
+    /// Returns how `stream` delivers at `at`, where nothing is learned from `losses`.
+    pub fn delivery_today(
         &mut self,
         stream: &StreamId,
         (history, losses): (&History, &[KnownLoss]),
         at: Timestamp,
         rules: &Rules,
         series: usize,
-    ) -> UsualDelivery {
+    ) -> DeliveryToday {
         let known = (history, losses);
         let model = self.0.delivery(stream, known, rules, series, at);
-        model.usual_delivery(history, at)
+        model.today(history, at)
     }
 
     #[cfg(test)]

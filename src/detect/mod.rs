@@ -123,7 +123,9 @@ impl Detector {
         let lost = lost.fold(0.0, f64::max);
         let delivery = known.delivery(stream, (history, losses), rules, series, at);
         if !rules.sandbox {
-            findings.extend(delivery.evaluate(history, lost, at));
+            let [silence, mut drop] = delivery.evaluate(history, lost, at);
+            delivery::keep_while_bouncing(&mut drop, history, losses, at);
+            findings.extend([silence, drop]);
         }
         let blocks = (!rules.sandbox).then(|| domain_blocks::evaluate(history, at, rules));
         let told = ToldBounces {

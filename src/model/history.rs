@@ -143,6 +143,17 @@ pub struct BounceEvent {
     pub tag: Option<String>,
 }
 
+/// Messages that bounced on one day, in whatever class that is a failure, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedMessages {
+    /// The day.
+    pub day: Span,
+    /// The tag that they have in common, if any.
+    pub tag: Option<Tag>,
+    /// How many.
+    pub messages: u64,
+}
+
 /// A message whose delivery is followed. In order of sending; what was sent at the same instant has an order, too, whoever lists it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SampledMessage {
@@ -271,6 +282,8 @@ pub struct History {
     pub recipients: KnownRecipients,
     /// Bounces and complaints in the range that was loaded, in order of time.
     pub bounce_events: Vec<BounceEvent>,
+    /// Messages that bounced on days before that range, where they were asked for.
+    pub failed_before: Vec<FailedMessages>,
     /// Sampled mail in the range that was loaded and [`SAMPLE_LOOKBACK`] before it, in order of sending.
     pub sampled: Vec<SampledMessage>,
     /// The digests of what was delivered of it, of the weeks that were read as one value, as they were read.

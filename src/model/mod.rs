@@ -49,7 +49,7 @@ pub use finding::{
     ServerChange, SilenceEvidence, TokenPlace, Verdict,
 };
 pub use history::{
-    BounceEvent, BouncedMessages, CumulativeCounts, HOURS_KEPT, History, HourCount,
+    BounceEvent, BouncedMessages, CumulativeCounts, FailedMessages, HOURS_KEPT, History, HourCount,
     KnownRecipients, MIN_TAG_MESSAGES, MessageOutcome, RecipientCount, SAMPLE_LOOKBACK,
     SampleOutcome, SampledMessage, TAG_LOOKBACK, UsualDelivery,
 };

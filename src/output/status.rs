@@ -23,7 +23,7 @@ use crate::notify::context::{since_when, unread_phrase};
 use crate::notify::describe::{
     SANDBOX, SWITCHED_OFF, describe_missing_streams, describe_open_at, describe_same_server,
 };
-use crate::notify::digest::{JudgedDay, UnusualStream, of_recipients};
+use crate::notify::digest::{JudgedDay, UnusualStream, of_recipients, other_failures};
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
 use crate::output::json::{IncidentView, MuteView, StreamView};
@@ -371,7 +371,9 @@ impl StreamStatus {
         let bounced = day
             .recipients
             .map_or(day.bounced, |_| day.recipients_bounced);
-        let complaints = plural(day.spam_complaint, "complaint");
+        let mut others = other_failures(&day.classes);
+        others.push(plural(day.spam_complaint, "complaint"));
+        let complaints = others.join(", ");
         match day.bounces_unread_since {
             Some(since) => format!(
                 "bounces and complaints not read since {} (before that {} bounced, {complaints})",

@@ -8,6 +8,8 @@ use crate::model::{
     SampledMessage,
 };
 
+mod unknown;
+
 /// 2026-03-03T10:00:00Z.
 fn now() -> Timestamp {
     Timestamp::from_secs(1_772_532_000)

@@ -3,19 +3,23 @@
 use std::time::Duration;
 
 use super::{
-    Bounced, Delivered, DeliveryModel, DeliveryState, PRIOR_LOSS, Pending, Unchecked, has_bounced,
-    is_lost, is_overdue, state_at, within,
+    Bounced, DUE_AFTER, Delivered, DeliveryModel, DeliveryState, EVENT_LAG, PRIOR_LOSS, Pending,
+    Unchecked, has_bounced, is_lost, is_overdue, state_at, within,
 };
 use crate::model::{
-    Evidence, Finding, History, ListedBounces, Rule, SampleOutcome, SampledMessage, Span,
+    DAY, Evidence, Finding, History, ListedBounces, Rule, SampleOutcome, SampledMessage, Span,
     Timestamp, UsualDelivery,
 };
 
 /// The minimum number of overdue or bounced messages that is worth a closer look.
 const MIN_SUSPICIOUS: usize = 3;
+/// Chance makes so many messages without news once in a thousand digests: the negative log of that.
+const MIN_UNCONFIRMED_EVIDENCE: f64 = 6.9;
 /// What is suspicious is younger.
 const SUSPICIOUS_LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 
+/// The time before the first start for which the mail after it stands.
+const UNSAMPLED_BEFORE: Duration = DAY;
 /// A time without sampled mail that is no longer than this may be left to the mail around it.
 const MAX_UNSAMPLED: Duration = Duration::from_secs(3 * 3600);
 /// Nor is one with less mail than this multiple of what is sent on average for each sampled message: where any message is as likely to be
@@ -68,11 +72,13 @@ pub(super) fn is_known(state: DeliveryState) -> bool {
     matches!(state, Delivered | Bounced) || is_lost(state)
 }
 
-/// Returns the parts of `span` since the first start of which the sample says nothing: hours in a row with far more mail than is sent for
-/// each sampled message. What is left out by the chance of the draw is less.
+/// Returns the parts of `span` of which the sample says nothing: hours in a row since the first start with far more mail than is sent for
+/// each sampled message, which is more than the chance of the draw leaves out; the newest mail, where what was sampled of it has no news
+/// yet; and what was sent long before the first start.
 pub(super) fn unsampled(history: &History, span: Span) -> Vec<Span> {
-    // What was sent before the first start was never to be sampled: the time after it stands for it.
+    // What was sent before the first start was never to be sampled: of its last day the time after it stands for it.
     let begin = history.installed_at.unwrap_or(span.from).max(span.from);
+    let before = Span::new(span.from, span.from.max(begin - UNSAMPLED_BEFORE));
     let span = Span::new(begin, span.until);
     let sampled = within(&history.sampled, span).iter();
     let known = sampled.filter(|mail| is_known(state_at(mail, span.until)));
@@ -85,24 +91,89 @@ pub(super) fn unsampled(history: &History, span: Span) -> Vec<Span> {
         gap.length() > MAX_UNSAMPLED
             && history.sent.count(*gap) as f64 > MAX_UNSAMPLED_SHARES * sent_per_known
     };
-    between.filter(is_unsampled).collect()
+    let newest = awaited_since(&history.sampled, known.last().copied(), span);
+    let parts = std::iter::once(before).filter(|before| !before.is_empty());
+    let parts = parts.chain(between.filter(|gap| is_unsampled(gap) || Some(*gap) == newest));
+    parts.collect()
+}
+
+/// Returns the time after the last message with a known fate, where messages sent since were looked for and have no news: several, or
+/// one that is overdue.
+fn awaited_since(sampled: &[SampledMessage], known: Option<Timestamp>, span: Span) -> Option<Span> {
+    let gap = Span::new(known?, span.until);
+    let awaited = within(sampled, gap)
+        .iter()
+        .filter(|mail| mail.checked_at.is_some());
+    let ages = awaited.filter_map(|mail| match state_at(mail, span.until) {
+        Pending(age) if age > EVENT_LAG => Some(age),
+        _ => None,
+    });
+    let ages: Vec<Duration> = ages.collect();
+    let is_overdue = ages.iter().any(|age| *age >= DUE_AFTER);
+    (ages.len() > 1 || is_overdue).then_some(gap)
+}
+
+/// How a stream delivers, and what is not delivered of its newest mail.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DeliveryToday {
+    /// The share of its mail that is usually delivered; while history is too short to say, that of mail in general.
+    pub usual: UsualDelivery,
+    /// Its newest sampled mail, where none of it has news, and chance hardly explains that.
+    pub unconfirmed: Option<Unconfirmed>,
+}
+
+/// Sampled messages in a row without news, the newest ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unconfirmed {
+    pub sampled: u64,
+    /// When the message before them was sent, or the first of them.
+    pub since: Timestamp,
 }
 
 impl DeliveryModel {
-    /// Returns the share of its mail that is usually delivered; while history is too short to say, that of mail in general.
-    pub(in crate::detect) fn usual_delivery(
-        &self,
-        history: &History,
-        at: Timestamp,
-    ) -> UsualDelivery {
-        match history.covered_before(at) >= self.min_history {
+    /// Returns how the stream delivers at `at`.
+    pub(in crate::detect) fn today(&self, history: &History, at: Timestamp) -> DeliveryToday {
+        let usual = match history.covered_before(at) >= self.min_history {
             true => self.usual_loss.usual(),
             false => UsualDelivery {
                 share: 1.0 - PRIOR_LOSS,
                 is_own: false,
             },
+        };
+        DeliveryToday {
+            usual,
+            unconfirmed: unconfirmed(self, &history.sampled, at),
         }
     }
+}
+
+fn unconfirmed(
+    model: &DeliveryModel,
+    sampled: &[SampledMessage],
+    at: Timestamp,
+) -> Option<Unconfirmed> {
+    let recent = within(sampled, Span::before(at, SUSPICIOUS_LOOKBACK));
+    let delivered = recent
+        .iter()
+        .rposition(|mail| state_at(mail, at) == Delivered);
+    let (before, run) = recent.split_at(delivered.map_or(0, |index| index + 1));
+    if run
+        .iter()
+        .any(|mail| has_bounced(mail, state_at(mail, at), at))
+    {
+        return None;
+    }
+    let is_awaited = |state: &DeliveryState| matches!(state, Pending(age) if *age > EVENT_LAG);
+    let states = run.iter().rev().map(|mail| state_at(mail, at));
+    let awaited: Vec<DeliveryState> = states.filter(is_awaited).collect();
+    let by_chance = model.log_evidence(awaited.iter().copied(), 0.0);
+    let since = before.last().or(run.first())?.sent_at;
+    (awaited.len() >= MIN_SUSPICIOUS && by_chance > MIN_UNCONFIRMED_EVIDENCE).then_some(
+        Unconfirmed {
+            sampled: awaited.len() as u64,
+            since,
+        },
+    )
 }
 
 /// Returns how many of the sampled messages sent in `span` should have been delivered by its end, where none of them was.

@@ -148,7 +148,7 @@ impl World {
         silences.of_stream(&outbound(), &of, self.now, rules, self.series);
         silences.of_tags(&outbound(), &of, self.now, rules, self.series);
         let known = (&of, &self.told[..]);
-        silences.usual_delivery(&outbound(), known, self.now, rules, self.series);
+        silences.delivery_today(&outbound(), known, self.now, rules, self.series);
         silences.take_learned().len()
     }
 

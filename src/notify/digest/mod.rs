@@ -15,7 +15,7 @@ use chrono::{Datelike, Weekday};
 
 use crate::model::{
     BounceClass, ChanceBreaches, Incident, MisnamedStream, MissingStreams, Mute, Rule, SameServer,
-    SampleOutcome, Span, StreamId, Timestamp, Transition, UsualDelivery,
+    SampleOutcome, Span, StreamId, Tag, Timestamp, Transition, UsualDelivery,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_missing_streams, describe_same_server};
@@ -30,7 +30,7 @@ use fleet::fleet_lines;
 use incidents::{EndedOtherwise, ended, ended_lines, open_lines, open_problems};
 pub use judged::{JudgedDay, UnusualStream, judge_day};
 use servers::{hint_lines, server_lines};
-pub(crate) use servers::{not_sampled, of_recipients};
+pub(crate) use servers::{not_known, of_recipients, other_failures};
 use unusual::unusual;
 
 /// The maximum number of servers that get lines of their own; of more, only those that need a look do.
@@ -73,6 +73,10 @@ pub struct StreamDay {
     pub bounced: u64,
     /// Recipients of messages sent in the period that bounced in it, in whatever class; messages where `recipients` is `None`.
     pub failed: u64,
+    /// The bounces that are far more than usual: of the stream, or else of its tags.
+    pub unusual_failures: Vec<UnusualFailures>,
+    /// How many of the newest sampled messages have no news, and how old the last one is that has, where chance hardly explains that.
+    pub unconfirmed: Option<(u64, Duration)>,
     /// Sampled messages that should have been delivered by its end, where none of them was.
     pub undelivered: Option<u64>,
     /// The share of `bounced` in the recipients sent to or bounced.
@@ -96,6 +100,19 @@ pub struct StreamDay {
     pub learning: bool,
     /// How long a stop would go unnoticed at worst.
     pub unnoticed: Option<Duration>,
+}
+
+/// Messages of a day that bounced, far more than usual.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnusualFailures {
+    /// The tag, all of whose messages bounced; `None` where it is the stream.
+    pub tag: Option<Tag>,
+    pub failed: u64,
+    pub sent: u64,
+    /// Messages by class of bounce.
+    pub classes: Vec<(BounceClass, u64)>,
+    /// The share of the last weeks; `None` where they are not known.
+    pub usual: Option<f64>,
 }
 
 impl StreamDay {

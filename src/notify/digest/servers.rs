@@ -159,17 +159,17 @@ fn stream_line(name: &str, stream: &StreamDay, no_bounces: bool) -> String {
         return parts.join(" · ");
     }
     parts.push(bounces(stream));
-    parts.extend(other_failures(stream));
+    parts.extend(other_failures(&stream.classes));
     let complaints = stream.count_of(BounceClass::Complaint);
     parts.push(plural(complaints, "complaint"));
     parts.join(" · ")
 }
 
-/// Returns ` (82 not sampled)`: why no number is told.
-pub(crate) fn not_sampled(messages: u64) -> String {
+/// Returns ` (82 not known)`: why no number is told.
+pub(crate) fn not_known(messages: u64) -> String {
     match messages {
         0 => String::new(),
-        messages => format!(" ({} not sampled)", count(messages)),
+        messages => format!(" ({} not known)", count(messages)),
     }
 }
 
@@ -185,7 +185,7 @@ fn delivered(stream: &StreamDay) -> String {
                 "{} to {} delivered{}",
                 count(low),
                 count(high),
-                not_sampled(stream.unsampled)
+                not_known(stream.unsampled)
             ),
             (None, None) => "delivery not known yet".to_owned(),
         };
@@ -193,7 +193,7 @@ fn delivered(stream: &StreamDay) -> String {
     let number = count(delivered);
     match stream.delivered_range {
         _ if stream.delivered_exact => format!("{number} delivered"),
-        Some((low, high)) if stream.sample.without_news > 0 || high > delivered => {
+        Some((low, high)) => {
             format!(
                 "about {number} delivered ({} to {})",
                 count(low),
@@ -239,14 +239,18 @@ fn bounces(stream: &StreamDay) -> String {
 }
 
 /// Returns the failures that are no bounces: temporary ones, refused requests and types that this version does not know.
-fn other_failures(stream: &StreamDay) -> Vec<String> {
+pub(crate) fn other_failures(classes: &[(BounceClass, u64)]) -> Vec<String> {
+    let count_of = |class: BounceClass| {
+        let found = classes.iter().find(|(of, _)| *of == class);
+        found.map_or(0, |(_, n)| *n)
+    };
     [
         (BounceClass::Soft, "temporary bounce"),
         (BounceClass::Api, "failed API request"),
         (BounceClass::Other, "bounce of unknown type"),
     ]
     .iter()
-    .filter_map(|(class, noun)| match stream.count_of(*class) {
+    .filter_map(|(class, noun)| match count_of(*class) {
         0 => None,
         1 => Some(format!("1 {noun}")),
         n if *class == BounceClass::Other => Some(format!("{} bounces of unknown type", count(n))),

@@ -2,11 +2,15 @@
 
 use crate::model::{BounceClass, Incident, Rule, StreamId};
 use crate::notify::delivery::usual_share;
-use crate::notify::digest::{Day, ServerDay, StreamDay, UnusualStream};
-use crate::text::format::{approx_percent, count, percent, plural, was_or_were};
+use crate::notify::digest::{Day, ServerDay, StreamDay, UnusualFailures, UnusualStream};
+use crate::notify::location::tag_label;
+use crate::text::elide::elide;
+use crate::text::format::{approx_percent, count, format_duration, percent, plural, was_or_were};
 
 /// A day with less than this part of the emptiest like it is unusual.
 const LOW_FACTOR: f64 = 0.5;
+/// The maximum number of tags that are named.
+const MAX_TAGS: usize = 3;
 /// A day with more than this multiple of the fullest is unusual.
 const HIGH_FACTOR: f64 = 3.0;
 /// Where the share of the sample differs from that of the mail by as much, the mail was drawn from unevenly: the sample's own is not told.
@@ -59,6 +63,12 @@ fn reasons(data: &Day, server: &ServerDay, stream: &StreamDay) -> Vec<String> {
         most_bounced(stream)
             .or_else(|| none_delivered(stream).filter(|_| !server.sandbox))
             .or_else(|| {
+                let is_told = stream.exceeded_threshold.is_some() || was_open(&bounced);
+                let blocks_are_told = was_open(&[Rule::DomainBlocks]);
+                bounced_unusually(stream, blocks_are_told).filter(|_| !is_told)
+            })
+            .or_else(|| unconfirmed(stream).filter(|_| !server.sandbox))
+            .or_else(|| {
                 let silent = server.sandbox || was_open(&undelivered);
                 share_lost(stream).filter(|_| !silent)
             })
@@ -86,16 +96,61 @@ fn most_bounced(stream: &StreamDay) -> Option<String> {
     if stream.failed == 0 || 2 * stream.failed < of {
         return None;
     }
-    let classes = stream.classes.iter();
-    let failures = classes.filter(|(class, _)| class.is_failure());
-    let by_class: Vec<String> = failures
-        .map(|(class, n)| format!("{} {}", class.name(), count(*n)))
-        .collect();
     Some(format!(
         "{} of {} bounced ({})",
         count(stream.failed),
         plural(of, noun),
-        by_class.join(", ")
+        by_class(&stream.classes)
+    ))
+}
+
+/// Returns the failures: `hard 3, soft 22`.
+fn by_class(classes: &[(BounceClass, u64)]) -> String {
+    let failures = classes.iter().filter(|(class, _)| class.is_failure());
+    let named = failures.map(|(class, n)| format!("{} {}", class.name(), count(*n)));
+    named.collect::<Vec<String>>().join(", ")
+}
+
+/// Where an incident tells of domains that block, mail of which most was blocked is no news.
+fn bounced_unusually(stream: &StreamDay, blocks_are_told: bool) -> Option<String> {
+    let is_blocked = |of: &UnusualFailures| {
+        let blocked = of
+            .classes
+            .iter()
+            .filter(|(class, _)| *class == BounceClass::Blocked);
+        2 * blocked.map(|(_, n)| n).sum::<u64>() >= of.failed
+    };
+    let found = stream.unusual_failures.iter();
+    let found = found.filter(|of| !blocks_are_told || !is_blocked(of));
+    let found: Vec<String> = found.map(failures).collect();
+    (!found.is_empty()).then(|| elide(found, MAX_TAGS))
+}
+
+fn failures(of: &UnusualFailures) -> String {
+    let (failed, by_class) = (count(of.failed), by_class(&of.classes));
+    if let Some(tag) = &of.tag {
+        let sent = plural(of.sent, "message");
+        return format!(
+            "{failed} of {sent} with {} bounced ({by_class})",
+            tag_label(tag)
+        );
+    }
+    let sent = plural(of.sent, "message");
+    let share = of.failed as f64 / of.sent.max(1) as f64;
+    let usually = match of.usual {
+        Some(0.0) => ", usually none".to_owned(),
+        Some(usual) if usual < share * LOW_FACTOR => format!(", usually {}", approx_percent(usual)),
+        _ => String::new(),
+    };
+    format!("{failed} of {sent} bounced ({by_class}){usually}")
+}
+
+fn unconfirmed(stream: &StreamDay) -> Option<String> {
+    let (sampled, age) = stream.unconfirmed?;
+    Some(format!(
+        "no delivery is confirmed for the last {}: {} without news",
+        format_duration(age),
+        plural(sampled, "sampled message")
     ))
 }
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::model::{
-    Acknowledgement, Incident, Mute, Rule, ServerName, Severity, Step, StreamId, StreamKey, Tag,
-    Timestamp, Transition, rfc3339,
+    Acknowledgement, BounceClass, Evidence, Incident, Mute, Rule, ServerName, Severity, Step,
+    StreamId, StreamKey, Tag, Timestamp, Transition, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_open_at, describe_resolved};
@@ -35,6 +35,9 @@ pub struct StreamView {
     /// Recipients with a hard or blocked bounce, of each message.
     pub recipients_bounced: u64,
     pub recipients_complained: u64,
+    /// Recipients that bounced or complained, by class.
+    #[serde(skip)]
+    pub classes: Vec<(BounceClass, u64)>,
     /// Messages delivered: exact where `sampled` equals `sent`, else estimated from the sample; null where that says nothing, or
     /// nothing of some hours.
     pub delivered: Option<u64>,

@@ -1,16 +1,14 @@
 //! What the sample of a day's mail says of its delivery, in words.
 
-use crate::notify::digest::not_sampled;
+use crate::notify::digest::not_known;
 use crate::output::json::StreamView;
 use crate::text::format::count;
 
-/// Returns ` (340 to 436)` where the sample leaves room for fewer than the estimate; nothing where all of it arrived.
+/// Returns ` (340 to 436)`, between which the number lies.
 fn delivered_range(day: &StreamView) -> String {
     match day.delivered_low.zip(day.delivered_high) {
-        Some((low, high)) if Some(high) != day.delivered => {
-            format!(" ({} to {})", count(low), count(high))
-        }
-        _ => String::new(),
+        Some((low, high)) => format!(" ({} to {})", count(low), count(high)),
+        None => String::new(),
     }
 }
 
@@ -33,7 +31,7 @@ pub(super) fn sampled(day: &StreamView) -> String {
         None if day.delivered_low.is_some() => {
             let low = count(day.delivered_low.unwrap_or(0));
             let high = count(day.delivered_high.unwrap_or(day.sent));
-            let why = not_sampled(day.unsampled);
+            let why = not_known(day.unsampled);
             format!("{low} to {high} delivered{why}, {of_sample}")
         }
         None => format!("delivery not known yet, {of_sample}"),
@@ -74,7 +72,7 @@ mod tests {
             proven: 120,
             ..unknown(false)
         };
-        let known = "121 to 342 delivered (214 not sampled), 120 of 125 sampled messages so far";
+        let known = "121 to 342 delivered (214 not known), 120 of 125 sampled messages so far";
         assert_eq!(sampled(&of_hours), known);
     }
 }

@@ -1,7 +1,7 @@
 //! What a person and a script read.
 
 use super::*;
-use crate::model::{HOUR, StreamId, WaitReason};
+use crate::model::{BounceClass, HOUR, StreamId, WaitReason};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("an instant")
@@ -19,6 +19,7 @@ fn stream(id: &str, sampled: u64) -> StreamStatus {
             recipients: Some(1_776),
             recipients_bounced: 22,
             recipients_complained: 1,
+            classes: vec![(BounceClass::Hard, 22), (BounceClass::Complaint, 1)],
             delivered: (sampled > 0).then_some(1_754),
             delivered_low: (sampled > 0).then_some(1_652),
             delivered_high: (sampled > 0).then_some(1_754),
@@ -52,6 +53,16 @@ fn bounces_that_were_not_read_are_not_told_as_none() {
     let lines = outbound.to_lines(None, &report().servers[0], crate::model::Zone::UTC);
     let wanted = "1,776 sent in the last 24 h (76 of them counted, not listed), bounces and complaints not read since \
                   Tue 3 Mar 10:00 (before that 22 bounced, 1 complaint), ";
+    assert!(lines[0].contains(wanted), "{}", lines[0]);
+}
+
+#[test]
+fn mail_that_bounced_for_now_is_told_beside_what_bounced() {
+    let mut outbound = stream("outbound", 0);
+    outbound.counts.recipients_bounced = 0;
+    outbound.counts.classes = vec![(BounceClass::Soft, 125), (BounceClass::Complaint, 1)];
+    let lines = outbound.to_lines(None, &report().servers[0], crate::model::Zone::UTC);
+    let wanted = ", 0 bounced, 125 temporary bounces, 1 complaint, ";
     assert!(lines[0].contains(wanted), "{}", lines[0]);
 }
 

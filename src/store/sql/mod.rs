@@ -13,6 +13,7 @@ mod digests;
 mod dns;
 #[cfg(any(test, feature = "doctor"))]
 mod dns_records;
+mod failed_mail;
 mod feedback;
 mod fleet;
 pub(in crate::store) mod hello;

@@ -214,6 +214,56 @@ fn a_small_sender_above_the_threshold_is_not_all_normal_though_no_rule_fired() {
 }
 
 #[test]
+fn bounces_far_above_the_usual_and_mail_without_news_need_a_look() {
+    let named = |failures: Vec<UnusualFailures>, unconfirmed| {
+        let mut news = server("shop", 300);
+        news.streams[0].unusual_failures = failures;
+        news.streams[0].unconfirmed = unconfirmed;
+        let data = Day {
+            servers: vec![news],
+            ..Day::default()
+        };
+        assert_eq!(verdict(&data), "1 stream needs a look");
+        unusual_lines(&data)
+    };
+    let of = |tag: Option<&str>, failed, sent, usual| UnusualFailures {
+        tag: tag.map(|tag| Tag(tag.to_owned())),
+        failed,
+        sent,
+        classes: vec![(BounceClass::Soft, failed)],
+        usual,
+    };
+    let lines = named(vec![of(None, 120, 300, Some(0.0))], None);
+    assert_eq!(
+        lines,
+        ["⚠ shop/outbound: 120 of 300 messages bounced (soft 120), usually none"]
+    );
+    let lines = named(vec![of(None, 22, 379, Some(0.003))], None);
+    assert_eq!(
+        lines,
+        ["⚠ shop/outbound: 22 of 379 messages bounced (soft 22), usually 0.3%"]
+    );
+    // What is as usual is not held against it.
+    let lines = named(vec![of(None, 30, 86, Some(0.4))], None);
+    assert_eq!(
+        lines,
+        ["⚠ shop/outbound: 30 of 86 messages bounced (soft 30)"]
+    );
+    let lines = named(vec![of(Some("reset"), 22, 22, Some(0.0))], None);
+    assert_eq!(
+        lines,
+        ["⚠ shop/outbound: 22 of 22 messages with tag \"reset\" bounced (soft 22)"]
+    );
+    let lines = named(Vec::new(), Some((6, 65 * MINUTE)));
+    assert_eq!(
+        lines,
+        [
+            "⚠ shop/outbound: no delivery is confirmed for the last 1 h 5 min: 6 sampled messages without news"
+        ]
+    );
+}
+
+#[test]
 fn a_stream_that_only_the_configuration_has_is_named_with_the_one_that_is_meant() {
     let misnamed = |nearest: Option<&str>| Day {
         servers: vec![server("shop", 5)],
