@@ -5,7 +5,7 @@ use figment::value::{Dict, Value};
 
 use crate::config::keys::SPECIAL;
 use crate::config::layers::{PREFIX, find};
-use crate::config::server::ACCOUNT_TOKEN;
+use crate::config::server::{ACCOUNT_TOKEN, is_variable_name};
 use crate::config::{ConfigProblem, Sources};
 use crate::sentry::Dsn;
 
@@ -43,9 +43,15 @@ const VARIABLES: [(&str, Option<SecretKind>); 12] = [
 ];
 
 impl SecretKind {
-    /// Returns the kind that `text` as a whole looks like, with or without quotes around it.
+    /// Returns the kind that `text` as a whole looks like, with or without quotes around it; also where a whole assignment or header was
+    /// pasted.
     pub(super) fn of_value(text: &str) -> Option<Self> {
-        let text = text.trim_matches(|c: char| c.is_whitespace() || "'\"`<>".contains(c));
+        let outside = |c: char| c.is_whitespace() || "'\"`<>".contains(c);
+        let text = text.trim_matches(outside);
+        let assigned = text.split_once('=');
+        let assigned = assigned.filter(|(name, _)| !name.is_empty() && is_variable_name(name));
+        let text = assigned.map_or(text, |(_, value)| value.trim_matches(outside));
+        let text = text.strip_prefix("Bearer ").unwrap_or(text);
         if is_uuid(text) {
             Some(Self::PostmarkToken)
         } else if is_slack_token(text) {

@@ -89,8 +89,16 @@ pub(super) fn channel(text: &str) -> Option<String> {
     };
     let is_outside = |c: char| c.is_whitespace() || c.is_control() || "@#/:<>|,".contains(c);
     let name = |id: &str| id.strip_prefix('#').unwrap_or(id).to_owned();
+    // That of a group or of a team is never one.
+    let is_other = |id: &&str| id.starts_with(['S', 'T']) && is_slack_id(id);
     id.filter(|id| !name(id).is_empty() && !name(id).contains(is_outside))
+        .filter(|id| !is_other(id))
         .map(str::to_owned)
+}
+
+fn is_slack_id(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    text.len() >= MIN_ID_CHARS && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// How somebody who is woken is named.
@@ -104,11 +112,7 @@ pub(super) fn mention(text: &str) -> Option<String> {
     let mention = inside.unwrap_or(mention).trim_start_matches(['@', '!']);
     let mention = mention.strip_prefix("subteam^").unwrap_or(mention);
     let mention = mention.split('|').next().unwrap_or_default();
-    let is_id = mention.len() >= MIN_ID_CHARS
-        && mention.starts_with(['U', 'W', 'S'])
-        && mention
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let is_id = mention.starts_with(['U', 'W', 'S']) && is_slack_id(mention);
     (is_id || matches!(mention, "here" | "channel")).then(|| mention.to_owned())
 }
 

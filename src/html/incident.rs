@@ -21,13 +21,14 @@ use crate::text::sanitize::clean;
 pub fn incident_page(view: &IncidentPageView) -> String {
     let incident = &view.incident;
     let title = format!("{}: {}", location(incident), problem_name(incident.rule));
-    let health = match view.may_go_on {
-        true => Health::Look,
-        false => health_of(incident),
+    let mark = match (view.may_go_on, incident.is_open()) {
+        (true, _) => badge(Health::Look),
+        (false, true) => badge(health_of(incident)),
+        (false, false) => over_badge(incident),
     };
     let body = html! {
         main #main {
-            h1 { (badge(health)) " " (clean(&title)) }
+            h1 { (mark) " " (clean(&title)) }
             p { (summary(incident, view.style)) }
             @if let Some(chart) = &view.chart {
                 figure {
@@ -77,7 +78,7 @@ fn summary(incident: &Incident, style: Style) -> String {
     if span.length() < MINUTE {
         // Of one bounce, or of some of one moment.
         let zone = style.zone.name();
-        return clean(&format!("resolved: it was at {from} {zone}{worst}"));
+        return clean(&format!("resolved: it happened at {from} {zone}{worst}"));
     }
     let until = format_time(span.until, style.zone);
     let zone = style.zone.name();
@@ -101,6 +102,12 @@ const fn end_of(incident: &Incident) -> &'static str {
         Some(_) => "closed",
         None => "over",
     }
+}
+
+/// Returns the mark of an incident that does not stand: nothing says that its stream is well.
+fn over_badge(incident: &Incident) -> Markup {
+    let severity = incident.severity.name().to_uppercase();
+    html! { span.badge.over { span aria-hidden="true" { "✓" } " " (severity) ", " (end_of(incident)) } }
 }
 
 /// Returns what `explain` says.
@@ -128,7 +135,7 @@ pub(super) fn incident_list(
                 @let lines = explained.iter().find(|(id, _)| *id == incident.id);
                 li id=(format!("incident-{}", slug(&incident.id))) {
                     @if incident.is_open() { (badge(health_of(incident))) " " }
-                    @else { span.badge.over { span aria-hidden="true" { "✓" } " " (incident.severity.name().to_uppercase()) ", " (end_of(incident)) } " " }
+                    @else { (over_badge(incident)) " " }
                     strong { (clean(&location(incident))) } ": "
                     @if !incident.is_open() { (problem_name(incident.rule)) ", " }
                     (summary(incident, style)) " "

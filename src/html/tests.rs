@@ -235,6 +235,23 @@ fn the_page_of_an_incident_that_a_person_closed_names_no_end() {
 }
 
 #[test]
+fn the_page_of_an_incident_that_is_over_does_not_call_its_stream_ok() {
+    let over = incident(Rule::SendSilence, "resolved");
+    let page = incident_page(&IncidentPageView {
+        incident: over,
+        explained: Vec::new(),
+        chart: None,
+        style: style(),
+        may_go_on: false,
+    });
+    let heading = page.split("<h1>").nth(1);
+    let heading = heading.and_then(|rest| rest.split("</h1>").next());
+    let heading = heading.expect("a heading");
+    assert!(heading.contains("WAKE, over"), "{heading}");
+    assert!(!heading.contains("OK"), "{heading}");
+}
+
+#[test]
 fn the_page_of_what_was_one_moment_says_when_and_not_how_long() {
     let mut over = incident(Rule::BounceRate, "resolved");
     let at = over.judged_at;
@@ -247,7 +264,7 @@ fn the_page_of_what_was_one_moment_says_when_and_not_how_long() {
         style: style(),
     };
     let page = incident_page(&view);
-    assert!(page.contains("resolved: it was at "), "{page}");
+    assert!(page.contains("resolved: it happened at "), "{page}");
     assert!(!page.contains("0 s"), "{page}");
 }
 

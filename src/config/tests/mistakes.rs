@@ -97,3 +97,35 @@ fn a_sink_without_its_secret_is_named() {
     let set = config(file, &[("PAGER_KEY", "a")]).missing_secrets();
     assert_eq!(set, [""; 0]);
 }
+
+#[test]
+fn a_pasted_assignment_or_header_is_a_secret_all_the_same() {
+    let token = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    for pasted in [
+        format!("POSTMARK_SERVER_TOKEN={token}"),
+        format!("POSTMARK_SERVER_TOKEN=\"{token}\""),
+        format!("Bearer {token}"),
+    ] {
+        let refused = said("", &[("SLACK_OPERATOR_DM_CHANNEL", &pasted)]);
+        assert!(refused.contains("holds a Postmark token"), "{refused}");
+        assert!(!refused.contains(token), "{refused}");
+    }
+}
+
+#[test]
+fn the_id_of_a_group_or_a_team_is_no_channel() {
+    for id in ["S0123456789", "T0123456789"] {
+        let refused = said(&format!("[slack]\nwake_channel = \"{id}\""), &[]);
+        assert!(
+            refused.contains("`slack.wake_channel` is not valid; write its id"),
+            "{refused}"
+        );
+    }
+    assert_eq!(
+        config("[slack]\nwake_channel = \"C0123456789\"", &[])
+            .slack
+            .wake_channel
+            .as_deref(),
+        Some("C0123456789")
+    );
+}

@@ -98,6 +98,7 @@ pub(super) fn what_waits_for_each_channel_is_known_with_the_reason(b: &mut Datab
     };
     let commit = CycleCommit {
         messages: vec![to("sink:bell"), to(""), to("sink:bell"), to("sink:pager")],
+        at: Some(T0),
         ..CycleCommit::default()
     };
     b.commit(&commit).expect("committed");
