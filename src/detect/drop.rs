@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::{RECOVERY_TIME, Silence};
 use crate::model::{
-    DropEvidence, Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, Timestamp, Verdict,
+    DAY, DropEvidence, Evidence, Finding, HOUR, History, Rule, Rules, Severity, Span, Timestamp,
+    Verdict,
 };
 
 /// A drop whose evidence was less than this share of the limit when mail was last sent is a silence, and told as such.
@@ -18,15 +19,16 @@ const MAX_SHARE_AT_END: f64 = 0.6;
 /// A new level is not told as normal where the mail of this time is as before.
 const NEWEST_TIME: Duration = HOUR.saturating_mul(12);
 
-/// The finding of `send_drop` at `at`; `shift` is the fall of the level that lasts until then.
+/// The finding of `send_drop` at `at`, with the fall of the level that lasts until then and the accepted number of false alarms a year
+/// of this series.
 pub(super) fn evaluate(
     history: &History,
     at: Timestamp,
     rules: &Rules,
     silence: &Silence,
-    shift: Option<&LevelShift>,
+    level: (Option<&LevelShift>, f64),
 ) -> Finding {
-    let mut finding = evaluate_volume(history, at, rules, silence, shift);
+    let mut finding = evaluate_volume(history, at, rules, silence, level);
     let missing = missing_burst(history, at, rules, silence);
     let only_bursts = silence.bursts.only_bursts;
     if let Some((is_given_up, missing)) = missing.filter(|_| finding.verdict != Verdict::Unknown)
@@ -43,13 +45,13 @@ pub(super) fn evaluate(
     finding
 }
 
-/// The same by the volume of the hours alone, whatever burst is missing.
+/// The same by the volume alone, whatever burst is missing.
 pub(super) fn evaluate_volume(
     history: &History,
     at: Timestamp,
     rules: &Rules,
     silence: &Silence,
-    shift: Option<&LevelShift>,
+    (shift, budget): (Option<&LevelShift>, f64),
 ) -> Finding {
     let is_learning = silence.is_learning(history, at);
     // An outage that people called real is left out of the evidence; that it was a silence stays so.
@@ -81,11 +83,25 @@ pub(super) fn evaluate_volume(
     }
     let known = history.known_sending();
     let covered = known.covers(Span::before(at, RECOVERY_TIME));
+    let is_by_hours = state.evidence > limit && state.at_last_mail > MIN_SHARE_AT_LAST_MAIL * limit;
+    // Days that are low by a stop that is over are no lower level.
+    let is_of_stop = |shift: &LevelShift| after_silence(Span::new(shift.from, at)).is_some();
+    let was_by_hours = |shift: &LevelShift| {
+        let days = at.since(shift.from).as_secs() / DAY.as_secs();
+        let mut days =
+            (1..=u32::try_from(days).unwrap_or(u32::MAX)).map(|day| shift.from + DAY * day);
+        days.any(|until| cusum.state_since(history, shift.from, until).evidence > limit)
+    };
+    let is_untold = |shift: &LevelShift| !is_by_hours && !is_of_stop(shift) && !was_by_hours(shift);
+    // A newsletter that is left out makes the days low that have one.
+    let has_bursts = || silence.bursts.latest(history, at).is_some();
+    let fallen =
+        shift.filter(|shift| shift.is_news(whole, at, budget) && is_untold(shift) && !has_bursts());
     let verdict = if is_learning || !covered {
         Verdict::Unknown
+    } else if is_by_hours || fallen.is_some() {
+        Verdict::Breach
     } else if state.evidence <= limit {
-        // Days that are low by a stop that is over are no lower level.
-        let is_of_stop = |shift: &LevelShift| after_silence(Span::new(shift.from, at)).is_some();
         let is_held = state.evidence > max_at_end;
         let is_lasting = is_held && !silence.is_usual_day(history, at)
             || shift
@@ -94,8 +110,6 @@ pub(super) fn evaluate_volume(
             Verdict::Within if is_lasting => Verdict::Unresolved,
             verdict => verdict,
         }
-    } else if state.at_last_mail > MIN_SHARE_AT_LAST_MAIL * limit {
-        Verdict::Breach
     } else {
         Verdict::Unresolved
     };
@@ -106,7 +120,7 @@ pub(super) fn evaluate_volume(
     // Hours of bursts were as many as they were, and are told with the rest.
     let window = Span::new(state.from, at);
     let beside = history.sent_in(&[window]).saturating_sub(state.sent);
-    let evidence = DropEvidence {
+    let by_hours = DropEvidence {
         window,
         sent: state.sent + beside,
         expected: state.expected + beside as f64,
@@ -120,6 +134,16 @@ pub(super) fn evaluate_volume(
             .map(LevelShift::new_level),
         streams: Vec::new(),
     };
+    let evidence = fallen.map_or(by_hours, |shift| {
+        let today = Span::new(at.floor(DAY), at.floor(HOUR));
+        let hours = history.hours[history.hours.partition_point(|h| h.start < today.from)..].iter();
+        let hours = hours.take_while(|hour| hour.start < today.until);
+        let mut evidence = shift.evidence(rules, budget);
+        evidence.window.until = at;
+        evidence.sent += hours.map(|hour| hour.sent).sum::<u64>();
+        evidence.expected += silence.expected(today);
+        evidence
+    });
     // The hours of a stream of nothing but bursts say nothing.
     let verdict = match verdict {
         Verdict::Unknown => Verdict::Unknown,

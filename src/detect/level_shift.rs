@@ -8,11 +8,19 @@
 //!
 //! Bursts are left out, and an hour counts for no more than some usual ones: a newsletter that is missing is no lower level of what else
 //! is sent.
+//!
+//! A fall that is clear enough is told once, though no hour shows it. Clear is what chance brings no more often than a share of the
+//! budget: days that follow one another are alike (a first-order autoregression; G. E. P. Box and G. M. Jenkins, "Time Series
+//! Analysis", 1970), their scatter is known from few of them (Student's t), and each day is looked at by every possible beginning
+//! (D. Siegmund and E. S. Venkatraman, "Using the generalized likelihood ratio statistic for sequential detection of a
+//! change-point", Annals of Statistics 23, 1995).
 
 use std::collections::BTreeSet;
 
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
 use crate::detect::bursts::{find_unusual_bursts, is_within};
-use crate::model::{DAY, HOUR, History, HourCount, NewLevel, Span, Timestamp};
+use crate::model::{DAY, DropEvidence, HOUR, History, HourCount, NewLevel, Rules, Span, Timestamp};
 
 /// The minimum and maximum number of days at the new level.
 const NEW_DAYS: (usize, usize) = (5, 28);
@@ -41,6 +49,17 @@ const MIN_DEVIATIONS_OF_NEWEST: f64 = 3.0;
 const MAX_DAYS_TO_LEAVE: usize = 14;
 /// In standard deviations of the volume since the change.
 const MIN_DEVIATIONS: f64 = 4.5;
+/// The share of the budget of a series that goes to falls of its level.
+const BUDGET_SHARE: f64 = 0.025;
+/// How many independent looks at one day the beginnings are. Normal deviations pass b by chance b φ(b) / 2 ∫ x ν(x)² dx times a
+/// day, where x runs over b / √days and ν(x) is about exp(-0.583 x) (Siegmund and Venkatraman): 2 to 5 looks for b of 3.5 to 5.5.
+const LOOKS_A_DAY: f64 = 5.0;
+/// Days that resemble the one before more than this are no history of days.
+const MAX_CORRELATION: f64 = 0.9;
+/// Nothing is told before so many days are known: the first holiday would be a fall.
+const MIN_DAYS_TOLD: usize = 28;
+/// What was clear within so many days is not told again.
+const TOLD_FOR: u32 = 28;
 /// How many days' worth of belief the mean of the day type (working days, weekend) brings to each weekday.
 const SHRINK_TO_DAY_TYPE: f64 = 2.0;
 
@@ -49,6 +68,7 @@ const SHRINK_TO_DAY_TYPE: f64 = 2.0;
 pub(super) struct LevelShift {
     /// The first day at the new level.
     pub from: Timestamp,
+    until: Timestamp,
     /// Messages since then, and those that the old level would have had.
     pub sent: u64,
     pub expected: f64,
@@ -62,6 +82,13 @@ pub(super) struct LevelShift {
     dispersion: f64,
     /// The first of the newest days that are back where they were.
     left_at: Option<Timestamp>,
+    /// How far below the old level the volume is, in standard deviations of days that resemble one another, and their degrees of freedom.
+    deviations: f64,
+    freedom: f64,
+    /// How many days are known, of both levels.
+    known_days: usize,
+    /// Whether its first day was at the new level: else it may be one day shorter.
+    begins_low: bool,
 }
 
 impl LevelShift {
@@ -77,6 +104,47 @@ impl LevelShift {
         }
         let lasts = |shift: &Self| shift.left_at.is_none() || shift.was_normal_until().is_some();
         days.clearest().filter(lasts)
+    }
+
+    /// Whether it is to be told on the day of `at`: chance brings one as clear no more often than is accepted, and it was not as clear
+    /// on a day before. `budget` is the accepted number of false alarms a year of the series.
+    pub(super) fn is_news(&self, history: &History, at: Timestamp, budget: f64) -> bool {
+        let accepted = budget * BUDGET_SHARE;
+        let mut before = (1..=TOLD_FOR).map(|back| at.floor(DAY) - DAY * back);
+        let was_clear = |day| Self::find(history, day).is_some_and(|then| then.is_clear(accepted));
+        self.is_clear(accepted) && !before.any(was_clear)
+    }
+
+    fn is_clear(&self, accepted: f64) -> bool {
+        let lasted = self.days - usize::from(!self.begins_low);
+        let is_known = lasted >= NEW_DAYS.0 && self.known_days >= MIN_DAYS_TOLD;
+        is_known && self.goes_on() && self.times_a_year() <= accepted
+    }
+
+    /// Returns how many falls as clear as this chance brings a year.
+    fn times_a_year(&self) -> f64 {
+        let student = StudentsT::new(0.0, 1.0, self.freedom);
+        let chance = student.map_or(1.0, |student| student.sf(self.deviations));
+        365.25 * LOOKS_A_DAY * chance
+    }
+
+    /// Returns what is told of it, by whole days; `budget` as in [`Self::is_news`].
+    pub(super) fn evidence(&self, rules: &Rules, budget: f64) -> DropEvidence {
+        let chance = budget * BUDGET_SHARE / (365.25 * LOOKS_A_DAY);
+        let limit = StudentsT::new(0.0, 1.0, self.freedom)
+            .map_or(self.deviations, |student| student.inverse_cdf(1.0 - chance));
+        DropEvidence {
+            window: Span::new(self.from, self.until),
+            sent: self.sent,
+            expected: self.expected,
+            evidence: self.deviations,
+            limit,
+            times_a_year: self.times_a_year(),
+            false_alarms_per_year: rules.silence.false_alarms_per_year,
+            missing_burst: None,
+            settled: None,
+            streams: Vec::new(),
+        }
     }
 
     /// Whether it goes on, and has lasted so long that the new level is normal.
@@ -350,8 +418,10 @@ impl DayCounts {
         let whole_means = weekday_means(&whole(new..(new + OLD_DAYS.1).min(self.sent.len())));
         let whole_sent = whole(0..new).iter().map(|(_, sent)| sent).sum();
         let whole_before = after.iter().map(|(day, _)| whole_means[*day]).sum();
+        let deviations = (expected - sent as f64) / scatter;
         let shift = LevelShift {
             from: self.until - DAY * u32::try_from(new).unwrap_or(u32::MAX),
+            until: self.until,
             sent,
             expected,
             whole: (whole_sent, whole_before),
@@ -361,9 +431,27 @@ impl DayCounts {
             left_at: left
                 .filter(|_| new <= MAX_DAYS_TO_LEAVE)
                 .map(|days| self.until - DAY * days as u32),
+            deviations: deviations / alike_factor(&before, &means).sqrt(),
+            freedom: (before.len() - means.len()) as f64,
+            known_days: before.len() + after.len(),
+            begins_low: share_of(&after[after.len() - 1..]) < MAX_SHARE_OF_HALF,
         };
-        is_level.then_some(((expected - sent as f64) / scatter, shift))
+        is_level.then_some((deviations, shift))
     }
+}
+
+/// Returns how many times as large as for independent days the variance of a sum of days is, at least 1: that of a first-order
+/// autoregression with the correlation of each day and the one before.
+fn alike_factor(days: &[(usize, u64)], means: &[f64; 7]) -> f64 {
+    let standard = days.iter().map(|(day, sent)| {
+        let mean = means[*day].max(1e-9);
+        (*sent as f64 - mean) / mean.sqrt()
+    });
+    let standard: Vec<f64> = standard.collect();
+    let squares: f64 = standard.iter().map(|of| of * of).sum();
+    let products: f64 = standard.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    let correlation = (products / squares.max(1e-9)).clamp(0.0, MAX_CORRELATION);
+    (1.0 + correlation) / (1.0 - correlation)
 }
 
 /// Returns those of `hours` that are within `day`.

@@ -115,9 +115,10 @@ impl Detector {
         let find = || StreamSeries::of(stream, history, day, series);
         let watched = self.watched.get(stream, day, (), find);
         let (silence, shift) = known.silence(watched.all(), history, rules, at);
+        let budget = rules.silence.false_alarms_per_year / watched.all().1.max(1) as f64;
         let mut findings = vec![
             silence.evaluate(history, None, at),
-            drop::evaluate(history, at, rules, silence, shift.as_ref()),
+            drop::evaluate(history, at, rules, silence, (shift.as_ref(), budget)),
         ];
         let lost = losses.iter().map(|loss| loss.lost_share);
         let lost = lost.fold(0.0, f64::max);
@@ -156,6 +157,7 @@ impl Detector {
             return Vec::new();
         };
         let (silence, shift) = self.known.silence(of_all, joint, &self.rules, at);
-        together.evaluate(silence, &self.rules, shift.as_ref(), at)
+        let budget = self.rules.silence.false_alarms_per_year / self.series.max(1) as f64;
+        together.evaluate(silence, &self.rules, (shift.as_ref(), budget), at)
     }
 }

@@ -141,7 +141,7 @@ impl Together {
         &self,
         silence: &Silence,
         rules: &Rules,
-        shift: Option<&LevelShift>,
+        level: (Option<&LevelShift>, f64),
         at: Timestamp,
     ) -> Vec<Finding> {
         let Some(streams) = self.active_streams(at) else {
@@ -149,7 +149,7 @@ impl Together {
         };
         let mut stop = silence.evaluate(&self.joint, None, at);
         // A burst is of one of them.
-        let mut fall = drop::evaluate_volume(&self.joint, at, rules, silence, shift);
+        let mut fall = drop::evaluate_volume(&self.joint, at, rules, silence, level);
         if let Evidence::Drop(evidence) = &mut fall.evidence {
             evidence.streams.clone_from(&streams);
             if fall.verdict == Verdict::Breach {

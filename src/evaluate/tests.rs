@@ -105,6 +105,48 @@ fn a_step_down_is_one_incident_and_then_the_new_level_is_normal() {
     }
 }
 
+/// All but the reminders.
+fn turns(steps: &[Transition]) -> Vec<&Transition> {
+    let turns = steps.iter().filter(|t| t.step != Step::Reminded);
+    turns.collect()
+}
+
+/// Half of the mail is more than `send_drop` looks for in the hours.
+#[test]
+fn a_fall_that_only_days_show_is_told_once_and_then_normal() {
+    for (before, after) in [(90, 45), (160, 80)] {
+        let sent = office(120, |day| if day < 60 { before } else { after });
+        let steps = replay(&sent, days(58, 75));
+        let shown: Vec<_> = steps.iter().map(|t| (t.at, t.step, t.notified)).collect();
+        let [opened, resolved] = turns(&steps)[..] else {
+            panic!("{shown:?}");
+        };
+        let of = |t: &Transition| match &t.incident.evidence {
+            Evidence::Drop(drop) => drop.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((opened.step, opened.notified), (Step::Opened, true));
+        let fell = of(opened);
+        assert!((0.4..0.6).contains(&(fell.sent as f64 / fell.expected)));
+        assert!(fell.window.length() >= DAY * 5 && fell.evidence > fell.limit);
+        assert!(opened.at <= start() + DAY * 66, "{shown:?}");
+        assert!(of(resolved).settled.is_some(), "{shown:?}");
+        assert!(resolved.at <= start() + DAY * 69, "{shown:?}");
+    }
+}
+
+#[test]
+fn a_fall_that_only_days_show_ends_when_the_mail_returns() {
+    let sent = office(90, |day| if (60..65).contains(&day) { 45 } else { 90 });
+    let steps = replay(&sent, days(58, 90));
+    let shown: Vec<_> = steps.iter().map(|t| (t.at, t.step)).collect();
+    let [opened, resolved] = turns(&steps)[..] else {
+        panic!("{shown:?}");
+    };
+    assert_eq!((opened.step, resolved.step), (Step::Opened, Step::Resolved));
+    assert_eq!(resolved.incident.evidence.new_level(), None);
+}
+
 /// A third of the mail from day 60 on, and none in the night of the third day of it.
 #[test]
 fn a_drop_with_a_quiet_night_in_it_is_one_incident_and_is_not_over_after_the_night() {

@@ -236,7 +236,7 @@ fn stops_at_a_third(streams: std::ops::Range<u32>, a_day: u32, is_known: bool) -
             let settings = LearningSettings::new(&Rules::default(), 4, None);
             let learn = || Silence::learn(&Training::new(joint, time), &settings);
             let known = unaware.get(&(), time.until, (), learn);
-            together.evaluate(known, &Rules::default(), None, at)
+            together.evaluate(known, &Rules::default(), (None, 1.0), at)
         };
         stop_of(findings).expect("several streams").verdict == Verdict::Breach
     };

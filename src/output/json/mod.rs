@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::model::{
-    Acknowledgement, BounceClass, Evidence, Incident, Mute, Rule, ServerName, Severity, Step,
-    StreamId, StreamKey, Tag, Timestamp, Transition, rfc3339,
+    Acknowledgement, BounceClass, Incident, Mute, Rule, ServerName, Severity, Step, StreamId,
+    StreamKey, Tag, Timestamp, Transition, rfc3339,
 };
 use crate::notify::alert::Style;
 use crate::notify::describe::{describe_open_at, describe_resolved};
