@@ -192,7 +192,7 @@ fn an_account_that_does_not_answer_is_one_incident_and_blinds_no_server(process:
     assert_eq!(
         world.alerts(),
         [
-            "🔴 WAKE Postmark account: the account token is missing or refused, its servers cannot be listed"
+            "🔴 WAKE Postmark account: the account token is missing or refused, hushwatch cannot see the mail of alpha, beta and shop"
         ]
     );
     world.env("POSTMARK_ACCOUNT_TOKEN", TOKEN);
@@ -205,7 +205,7 @@ fn an_account_that_does_not_answer_is_one_incident_and_blinds_no_server(process:
     );
     assert_eq!(
         world.posted(),
-        ["✅ RESOLVED Postmark account: hushwatch can list its servers again"]
+        ["✅ RESOLVED Postmark account: its servers are watched again"]
     );
 }
 
