@@ -2,13 +2,12 @@
 //! limits and intervals are for `explain`.
 
 use crate::model::{
-    AccountReach, BlindEvidence, DropEvidence, Evidence, HOUR, Incident, IncidentState, MINUTE,
-    Rule, Span, Subject, Timestamp,
+    DropEvidence, Evidence, HOUR, Incident, IncidentState, MINUTE, Rule, Span, Subject, Timestamp,
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_lines;
 use crate::notify::delivery::{delivery_context, delivery_drop_context};
-use crate::notify::describe::other_server;
+use crate::notify::describe::{account_effect, other_server};
 use crate::notify::drift::{
     canary_context, dns_context, domain_blocks_context, smtp_errors_context,
 };
@@ -136,21 +135,6 @@ fn evidence_lines(incident: &Incident, at: Timestamp, style: Style) -> Vec<Strin
             let effect = effect.map(str::to_owned);
             std::iter::once(reason).chain(effect).collect()
         }
-    }
-}
-
-/// Returns what it means that the servers of the account could not be listed; `None` where the next step says so.
-const fn account_effect(blind: &BlindEvidence) -> Option<&'static str> {
-    match blind.account {
-        AccountReach::Known if blind.token => None,
-        AccountReach::Known => {
-            Some("Servers known from before are still watched; new ones are not.")
-        }
-        AccountReach::Without(_) => Some(
-            "Their tokens come with the list of the account's servers, which could not be read; the missed hours are read once it is.",
-        ),
-        AccountReach::Never => Some("No server of the account is watched before it is."),
-        AccountReach::Empty => Some("Nobody would hear of mail that stops."),
     }
 }
 

@@ -362,6 +362,21 @@ fn describe_account(blind: &BlindEvidence) -> String {
     }
 }
 
+/// Returns what it means that the servers of the account could not be listed; `None` where the next step says so.
+pub(super) const fn account_effect(blind: &BlindEvidence) -> Option<&'static str> {
+    match blind.account {
+        AccountReach::Known if blind.token => None,
+        AccountReach::Known => {
+            Some("Servers known from before are still watched; new ones are not.")
+        }
+        AccountReach::Without(_) => Some(
+            "Their tokens come with the list of the account's servers, which could not be read; the missed hours are read once it is.",
+        ),
+        AccountReach::Never => Some("No server of the account is watched before it is."),
+        AccountReach::Empty => Some("Nobody would hear of mail that stops."),
+    }
+}
+
 pub(crate) fn shown(address: &str, style: Style) -> String {
     if style.mask {
         mask(address)
