@@ -1,8 +1,9 @@
 use super::*;
 use crate::detect::rate::{evaluate, evaluate_rule};
 use crate::model::{
-    BounceClass, Coverage, CumulativeCounts, Feedback, Finding, HourCount, KnownExcess,
-    KnownRecipients, MINUTE, RateEvidence, RateUnit, Rule, Rules, ToldBounces, Verdict,
+    BounceClass, Coverage, CumulativeCounts, DAY, Feedback, Finding, HourCount, Judgement,
+    KnownExcess, KnownRecipients, MINUTE, RateEvidence, RateUnit, Rule, Rules, ToldBounces,
+    Verdict,
 };
 
 mod recipients;
