@@ -173,7 +173,7 @@ pub(super) fn advance(
     if should_resolve(incident, finding, at) {
         // That the former server answers again says nothing of the other one.
         if !finding.rule.is_of_events() && finding.rule != Rule::ServerChanged {
-            incident.evidence = finding.evidence.clone().as_end_of(&incident.evidence);
+            incident.evidence = finding.evidence.clone().into_end_of(&incident.evidence);
         }
         return vec![resolve(incident, at, block, false)];
     }

@@ -148,7 +148,7 @@ impl LevelShift {
     }
 
     /// Whether it goes on, and has lasted so long that the new level is normal.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) const fn is_settled(&self) -> bool {
         self.goes_on() && self.days >= SETTLED_AFTER
     }
 

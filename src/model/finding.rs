@@ -347,7 +347,7 @@ impl Evidence {
     /// Returns it as the end of an incident that was last seen as `known`. A burst that came, or is given up, is the end of one that was
     /// missing, and of nothing else; a lower level is the end of a drop.
     #[must_use]
-    pub fn as_end_of(mut self, known: &Self) -> Self {
+    pub fn into_end_of(mut self, known: &Self) -> Self {
         if let Self::Drop(drop) = &mut self {
             match known.overdue_burst() {
                 Some(_) => drop.settled = None,
