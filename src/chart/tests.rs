@@ -82,7 +82,7 @@ fn delivery_that_nobody_knows_is_no_delivery() {
         unknown: 0,
     };
     for (total, words) in [
-        (None, "411 to 1,386 delivered"),
+        (None, "411 to 1,386 delivered (975 not known)"),
         (
             Some(said(Some(1_386), 1_300, 1_400, false)),
             "about 1,386 delivered",

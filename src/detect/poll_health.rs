@@ -16,7 +16,7 @@ const WAKE_AFTER: Duration = Duration::from_secs(6 * 3600);
 pub enum PollHealth {
     Complete,
     Incomplete {
-        evidence: BlindEvidence,
+        evidence: Box<BlindEvidence>,
         /// Postmark's error code, where it refused for a reason of the account.
         account: Option<i64>,
         /// The server that answered, where it is another one than before.

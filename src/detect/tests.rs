@@ -243,7 +243,7 @@ fn one_incomplete_cycle_is_a_hiccup_two_are_blindness_and_six_hours_wake() {
         };
         let sight = PollHealth::Incomplete {
             change: None,
-            evidence,
+            evidence: Box::new(evidence),
             account: None,
         };
         let finding = evaluate_server(&sight, since + HOUR * hours)

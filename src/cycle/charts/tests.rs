@@ -188,11 +188,11 @@ fn what_was_never_sampled_is_not_delivered_and_what_was_is_told_as_the_digest_te
     };
     history.sampled = (0..24).map(sampled).collect();
     let healthy = caption(&history);
-    let said = "240 sent · about 240 delivered · 0 bounced";
+    let said = "240 sent · about 240 delivered (206 to 240) · 0 bounced";
     assert!(healthy.contains(said), "{healthy}");
     history.bounces = Coverage::none();
     let unread = caption(&history);
-    let said = "240 sent · about 240 delivered · bounces not read yet";
+    let said = "240 sent · about 240 delivered (206 to 240) · bounces not read yet";
     assert!(unread.contains(said), "{unread}");
     assert_eq!(bars(&[history], day())[5].bounced_text(), "?");
 }

@@ -69,7 +69,7 @@ impl PollOutcome {
             state.incomplete_cycles = previous_state.incomplete_cycles + u64::from(!is_same_cycle);
             state.reason.clone_from(&reason);
             PollHealth::Incomplete {
-                evidence: BlindEvidence {
+                evidence: Box::new(BlindEvidence {
                     since,
                     cycles: state.incomplete_cycles,
                     reason: reason.clone().unwrap_or_default(),
@@ -78,7 +78,7 @@ impl PollOutcome {
                     only_bounces: errors.unread_bounces == errors.blocking.len(),
                     token_place: server.token.place(),
                     account: errors.account,
-                },
+                }),
                 account: errors.account_error,
                 change: errors.change.map(|change| ServerChange {
                     former_seen_at: previous_state.last_complete_at,

@@ -159,10 +159,10 @@ impl Scene {
     async fn cycle(&mut self, hour: u32) -> [u64; 3] {
         let at = Timestamp(0) + HOUR * hour;
         self.worker.turn.hold = Hold::outside_quiet_hours(at);
-        let began = clock::now();
-        self.worker.turn.trigger = Trigger::Cycle { began };
         // What was tried a moment ago was tried in an earlier cycle.
         sleep(Duration::from_millis(5)).await;
+        let began = clock::now();
+        self.worker.turn.trigger = Trigger::Cycle { began };
         let due = |s: &mut Database| s.due_rows(Timestamp::MAX, Duration::ZERO);
         let rows = self.store.call(due).await.expect("rows");
         let counts = self.worker.send_all(rows).await.expect("sent");
