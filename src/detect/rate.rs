@@ -418,8 +418,7 @@ fn judge_lasting<C: Fn(&BounceEvent) -> bool>(
         State::Ongoing => is_told.then_some(Verdict::Unresolved),
         _ if !is_told || window != Verdict::Within => None,
         State::Over if !exceeds => Some(Verdict::Within),
-        State::Over if is_fresh => Some(Verdict::Unresolved),
-        // A wave came after the end was shown, and is over as any other.
+        // What came after the end was shown is over as any other window is, and that tells it.
         State::Over => None,
         State::Unseen if exceeds => Some(Verdict::Unresolved),
         State::Unseen => Some(Verdict::Within),
