@@ -55,13 +55,13 @@ async fn check(config: &Config) -> CommandResult {
     notes.extend(missing_folder(config));
     let notes = notes.iter().map(|note| format!("note: {note}\n"));
     let notes: String = notes.collect();
-    let refused = |(code, why)| (code, format!("{notes}{why}"));
     if config.enabled {
-        check_access(&config.store)
-            .map_err(store_error)
-            .map_err(refused)?;
-        if let Some(page) = &config.page {
-            page.read_token().map_err(|why| refused((USAGE, why)))?;
+        let usable = check_access(&config.store).map_err(store_error);
+        let token = config.page.as_ref().map(|page| page.read_token());
+        let usable = usable.and(token.transpose().map_err(|why| (USAGE, why)));
+        if let Err(refused) = usable {
+            print(&notes)?;
+            return Err(refused);
         }
     }
     let names: Vec<&str> = config.servers.iter().map(|s| s.name.0.as_str()).collect();

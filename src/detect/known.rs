@@ -114,7 +114,7 @@ impl KeptSilences {
         rules: &Rules,
         series: usize,
     ) -> Silence {
-        let watched = StreamSeries::of(stream, history, at, series);
+        let watched = StreamSeries::new(stream, history, at, series);
         let (silence, _) = self.0.silence(watched.all(), history, rules, at);
         silence.clone()
     }
@@ -128,7 +128,7 @@ impl KeptSilences {
         rules: &Rules,
         series: usize,
     ) -> Vec<(Tag, Silence)> {
-        let watched = StreamSeries::of(stream, history, at, series);
+        let watched = StreamSeries::new(stream, history, at, series);
         let known = |(tag, of): (&Tag, (&Series, usize))| {
             let (silence, _) = self.0.silence(of, &history.tags[tag], rules, at);
             (tag.clone(), silence.clone())

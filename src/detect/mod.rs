@@ -112,7 +112,7 @@ impl Detector {
     ) -> Vec<Finding> {
         let (rules, series) = (self.rules.for_stream(stream), self.series);
         let (known, day) = (&mut self.known, at.floor(DAY));
-        let find = || StreamSeries::of(stream, history, day, series);
+        let find = || StreamSeries::new(stream, history, day, series);
         let watched = self.watched.get(stream, day, (), find);
         let (silence, shift) = known.silence(watched.all(), history, rules, at);
         let budget = rules.silence.false_alarms_per_year / watched.all().1.max(1) as f64;

@@ -32,7 +32,7 @@ pub(super) struct StreamSeries {
 
 impl StreamSeries {
     /// Returns those that are watched on the day of `at`, where `series` streams share the budget.
-    pub(super) fn of(stream: &StreamId, history: &History, at: Timestamp, series: usize) -> Self {
+    pub(super) fn new(stream: &StreamId, history: &History, at: Timestamp, series: usize) -> Self {
         let mut tags = watched_tags(history, at);
         tags.sort();
         let series_of = |tag: Tag| {

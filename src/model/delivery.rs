@@ -110,6 +110,17 @@ impl DeliveryDropEvidence {
         }
     }
 
+    /// Returns the share that is lost at the least, with a confidence of 95% (E. B. Wilson, "Probable inference, the law of succession, and
+    /// statistical inference", Journal of the American Statistical Association 22, 1927).
+    pub fn least_lost(&self) -> f64 {
+        /// The normal quantile of 95%, one-sided.
+        const QUANTILE: f64 = 1.645;
+        let (sampled, lost) = (self.sampled.max(1) as f64, 1.0 - self.share());
+        let square = QUANTILE * QUANTILE / sampled;
+        let spread = QUANTILE * (lost * (1.0 - lost) / sampled + square / (4.0 * sampled)).sqrt();
+        ((lost + square / 2.0 - spread) / (1.0 + square)).max(0.0)
+    }
+
     /// Returns what it says of the mail before `again`, where that is the end of it.
     #[must_use]
     pub fn before(&self, again: DeliveredSince) -> Self {

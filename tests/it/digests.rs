@@ -111,7 +111,10 @@ fn missed_days_are_one_digest_that_names_them(process: Process) {
         .filter(|text| is_digest(text))
         .collect();
     assert_eq!(digests.len(), 1, "{digests:#?}");
-    assert_line(&digests[0], "No digest was sent on Wed 4 Mar, Thu 5 Mar.");
+    assert_line(
+        &digests[0],
+        "No digest was sent on Wed 4 Mar and Thu 5 Mar.",
+    );
 }
 
 crate::world::both! {

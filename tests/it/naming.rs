@@ -85,7 +85,7 @@ fn a_server_that_gets_another_name_in_the_file_goes_on(process: Process) {
     );
     assert_eq!(world.alerts(), [""; 0], "neither a second one nor an end");
     let digest = next_digest(&mut world);
-    let note = "mine: was called default before; what is known of it goes on";
+    let note = "mine was called default before; what is known of it goes on";
     assert!(digest.contains(note), "{digest}");
 }
 

@@ -9,8 +9,7 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::lookback_start;
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
-use crate::cycle::stats::{budget_series, next_monday_at_ten};
-use crate::decide::IncidentLog;
+use crate::cycle::stats::{budget_series, next_monday_at_ten, told_bounces};
 use crate::detect::rate_power::{RECOMMENDED_CONFIDENCE, RatePower, analyse};
 use crate::detect::{KeptSilences, Silence};
 use crate::model::{
@@ -125,7 +124,7 @@ impl StreamRuleCheck {
         let (at, series) = (self.at, self.series);
         let silence = silences.of_stream(&self.stream, &history, at, &self.rules, series);
         let incidents = store.latest_incidents(&self.name)?;
-        let told = IncidentLog::new(self.name.clone(), incidents).told_bounces(&self.stream);
+        let told = told_bounces(&self.name, incidents, &self.stream);
         let checks = [self.silence(&history, &silence)]
             .into_iter()
             .chain(self.rates(&history, &told));

@@ -207,7 +207,7 @@ impl IncidentLog {
     }
 
     /// Returns whether people were told of the bounces that are all there is to a drop of the mail that is delivered: by a rate that is no
-    /// less urgent, told of half as large a share or more, and is open or was a day before the newest of that mail was sent.
+    /// less urgent, told of no share that is surely less than half of it, and is open or was a day before the newest of that mail was sent.
     pub(super) fn is_told_as_bounces(
         &self,
         key: &IncidentKey,
@@ -217,9 +217,10 @@ impl IncidentLog {
         let Evidence::DeliveryDrop(drop) = evidence else {
             return false;
         };
-        let lost = 1.0 - drop.share();
         let tells = |rate: &Incident| match rate.state {
-            IncidentState::Open { .. } => rate.told_share.is_none_or(|told| lost <= 2.0 * told),
+            IncidentState::Open { .. } => rate
+                .told_share
+                .is_none_or(|told| drop.least_lost() <= 2.0 * told),
             // A stray bounce after it is usual.
             IncidentState::Resolved { at, .. } => drop.newest_lost <= Some(at + DAY),
         };

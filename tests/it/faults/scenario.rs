@@ -236,6 +236,8 @@ impl FaultScenario {
             self.expect_that(false, || format!("`{step}` at {instant} is not so"));
         }
         let (said, token) = (cycle.report.to_string(), self.world.shop.token());
+        // A remedy shows the form of a token.
+        let said = said.replace("(xoxb-…)", "");
         let is_reported =
             said.contains(&token) || said.contains("ops@example.com") || said.contains("xoxb");
         self.expect_that(!is_reported, || {

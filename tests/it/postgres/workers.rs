@@ -213,7 +213,7 @@ fn what_the_account_answers_is_judged_and_reported_by_one_alone() {
     assert_eq!(
         world.alerts(),
         [
-            "🔴 WAKE Postmark account: the account token is missing or refused, its servers cannot be listed"
+            "🔴 WAKE Postmark account: the account token is missing or refused, hushwatch cannot see the mail of client-0, client-1, client-10 and 56 more"
         ]
     );
 }
