@@ -85,7 +85,7 @@ fn delivery_that_nobody_knows_is_no_delivery() {
         (None, "411 to 1,386 delivered (975 not known)"),
         (
             Some(said(Some(1_386), 1_300, 1_400, false)),
-            "about 1,386 delivered",
+            "about 1,386 delivered (1,300 to 1,400)",
         ),
         (
             Some(said(Some(1_411), 1_411, 1_411, true)),
