@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -104,6 +105,20 @@ pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("a valid instant")
 }
 
+/// Copies what is in one folder, and in those in it, into another.
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let path = entry.expect("an entry").path();
+        let copy = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            std::fs::create_dir(&copy).expect("made");
+            copy_folder(&path, &copy);
+        } else {
+            std::fs::copy(&path, copy).expect("copied");
+        }
+    }
+}
+
 /// Waits for `what`, up to two minutes.
 pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -198,11 +213,7 @@ impl World {
 
     fn fork_beside(&self, slack: Slack) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        for entry in std::fs::read_dir(self.folder.path()).expect("readable") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().expect("a name");
-            std::fs::copy(&path, folder.path().join(name)).expect("copied");
-        }
+        copy_folder(self.folder.path(), folder.path());
         let mut env = self.env.clone();
         let store = folder.path().join("hushwatch.db").display().to_string();
         env.insert("HUSHWATCH_STORE__PATH".to_owned(), store);
