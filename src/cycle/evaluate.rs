@@ -30,7 +30,7 @@ use crate::detect::{self, PollHealth};
 use crate::evaluate::{Evaluator, drop_superseded_reminders, opened_and_resolved};
 use crate::model::{
     BLOCKS_LOOKBACK, CanaryMail, DAY, DnsRecord, HOUR, History, Incident, Mute, Rule, Rules,
-    SAMPLE_LOOKBACK, ServerName, Span, StreamId, StreamKey, Timestamp, Transition,
+    SAMPLE_LOOKBACK, ServerName, Span, StreamId, StreamKey, Timestamp, ToldBounces, Transition,
 };
 use crate::notify::alert::Style;
 use crate::notify::grouping::ServerUpdates;
@@ -159,6 +159,15 @@ pub(crate) async fn load_log(
     let load = move |s: &mut Database| s.latest_incidents(&name);
     let incidents = context.store.call(load).await?;
     Ok(IncidentLog::new(server.clone(), incidents))
+}
+
+/// Returns what people were told of the bounces of a stream, by the latest incidents of its server.
+pub(crate) fn told_bounces(
+    server: &ServerName,
+    incidents: Vec<Incident>,
+    stream: &StreamId,
+) -> ToldBounces {
+    IncidentLog::new(server.clone(), incidents).told_bounces(stream)
 }
 
 /// Closes the open incident of an id because a person says so; where that accepts another server, ends what else is open, since

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use crate::chart::DeliveredTotal;
 use crate::config::{Config, ServerConfig};
 use crate::cycle::poll::servers::watched_servers;
-use crate::decide::IncidentLog;
 use crate::detect::interval::clopper_pearson;
 use crate::detect::{self, KeptSilences, chance_breaches, sample_outcome, undelivered};
 use crate::evaluate::known_losses;
 use crate::model::{
     BounceClass, DAY, HOUR, History, Incident, MINUTE, Rule, Rules, SampleOutcome, ServerName,
-    Span, StreamId, StreamKey, Timestamp, ToldBounces, UsualDelivery,
+    Span, StreamId, StreamKey, Timestamp, UsualDelivery,
 };
 use crate::notify::digest::StreamDay;
 use crate::store::{self, Database, Store};
@@ -179,15 +178,6 @@ pub(crate) async fn budget_series(config: &Config, store: &Store) -> Result<usiz
         (key.server(), of_server.for_stream(key.stream()))
     });
     Ok(detect::budget_series(rules))
-}
-
-/// Returns what people were told of the bounces of a stream, by the latest incidents of its server.
-pub(crate) fn told_bounces(
-    server: &ServerName,
-    incidents: Vec<Incident>,
-    stream: &StreamId,
-) -> ToldBounces {
-    IncidentLog::new(server.clone(), incidents).told_bounces(stream)
 }
 
 /// Returns what became of the sampled mail sent in `span`, as known at `until`. The types of its bounces need not be known.

@@ -9,7 +9,8 @@ use crate::commands::doctor::check::Check;
 use crate::commands::doctor::lookback_start;
 use crate::config::{Schedule, ServerConfig};
 use crate::cycle::Context;
-use crate::cycle::stats::{budget_series, next_monday_at_ten, told_bounces};
+use crate::cycle::evaluate::told_bounces;
+use crate::cycle::stats::{budget_series, next_monday_at_ten};
 use crate::detect::rate_power::{RECOMMENDED_CONFIDENCE, RatePower, analyse};
 use crate::detect::{KeptSilences, Silence};
 use crate::model::{
