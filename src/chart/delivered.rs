@@ -14,9 +14,6 @@ pub struct DeliveredTotal {
     pub high: u64,
     /// Whether each of them was followed.
     pub is_exact: bool,
-    /// How many of them the sample says nothing of; 0 where an older version stored it.
-    #[serde(default)]
-    pub unknown: u64,
 }
 
 impl DeliveredTotal {
@@ -28,11 +25,10 @@ impl DeliveredTotal {
             low: self.low + other.low,
             high: self.high + other.high,
             is_exact: self.is_exact && other.is_exact,
-            unknown: self.unknown + other.unknown,
         }
     }
 
-    /// Returns it in words, of `sent` messages: `853 delivered`, `about 853 delivered (840 to 861)`, `209 to 291 delivered (82 not known)`.
+    /// Returns it in words, of `sent` messages: `853 delivered`, `about 853 delivered (840 to 861)`, `209 to 291 delivered`.
     pub(super) fn describe(self, sent: u64) -> String {
         let range = format!("{} to {}", count(self.low), count(self.high));
         match self.number {
@@ -41,8 +37,7 @@ impl DeliveredTotal {
             }
             Some(number) => format!("{} ({range})", delivered(number, true)),
             None if self.low == 0 && self.high >= sent => "delivery not known yet".to_owned(),
-            None if self.unknown == 0 => format!("{range} delivered"),
-            None => format!("{range} delivered ({} not known)", count(self.unknown)),
+            None => format!("{range} delivered"),
         }
     }
 }

@@ -167,7 +167,6 @@ impl VolumeChart {
             low: delivered,
             high: delivered + unknown,
             is_exact: !is_estimated && self.bars.iter().all(|bar| !bar.is_estimated),
-            unknown,
         };
         total.describe(sent)
     }

@@ -234,7 +234,6 @@ fn to_total(stats: &StreamStats) -> DeliveredTotal {
         low,
         high,
         is_exact: stats.is_delivered_exact,
-        unknown: stats.unsampled,
     }
 }
 
