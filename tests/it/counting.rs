@@ -8,6 +8,7 @@ use hushwatch::sim::{Fault, Plan, ReceivedRequest};
 use serde_json::Value;
 
 use crate::store::end_leases;
+use crate::words::assert_line;
 use crate::world::{Cycle, Process, World, at};
 
 /// An instant of 3 March 2026, a Tuesday.
@@ -130,13 +131,10 @@ fn a_stream_is_listed_then_counted_then_listed_and_no_message_is_lost_or_counted
     );
     let now = (clock("16:20") + MINUTE).to_string();
     let status = world.run(&["status", "--now", &now]).report;
-    let status = status.as_str().expect("text");
-    let (begin, end) = (
-        "outbound: 245,000 sent in the last 24 h (241,000 of them counted, not listed), 999 bounced (0.41%), 0 complaints, about 244,001 delivered (",
-        " to 244,001), 36 of 37 sampled messages so far",
+    assert_line(
+        status.as_str().expect("text"),
+        "outbound: 245,000 sent in the last 24 h (241,000 of them counted, not listed), 999 bounced (0.41%), 0 complaints, about 244,001 delivered (191,876 to 244,001), 36 of 37 sampled messages so far",
     );
-    let is_told = |line: &str| line.trim_start().starts_with(begin) && line.ends_with(end);
-    assert!(status.lines().any(is_told), "{status}");
     world.assert_all_normal(&["Tue 3 Mar"]);
 }
 
