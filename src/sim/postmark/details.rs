@@ -1,5 +1,6 @@
 //! `GET /messages/outbound/{id}/details`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::{MINUTE, Timestamp};
@@ -31,13 +32,24 @@ pub(super) fn answer(view: &View<'_>, id: &str) -> Result<String, Refusal> {
         return Err(not_found(view));
     };
     let mail = stream.mail(&entry);
-    let mut details = messages::item(view, &entry, &mail);
-    details["MessageEvents"] = Value::Array(events(view, &entry, &mail));
-    details["HtmlBody"] = json!("<p>Hello</p>");
-    if view.quirks.body_in_details {
-        details["Body"] = json!(body(view, entry.seed, &mail));
-    }
-    Ok(details.to_string())
+    let details = Details {
+        item: messages::item(view, &entry, &mail),
+        message_events: events(view, &entry, &mail),
+        html_body: "<p>Hello</p>",
+        body: (view.quirks.body_in_details).then(|| body(view, entry.seed, &mail)),
+    };
+    Ok(serde_json::to_string(&details).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Details<'a> {
+    #[serde(flatten)]
+    item: messages::Item<'a>,
+    message_events: Vec<Value>,
+    html_body: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
 }
 
 fn not_found(view: &View<'_>) -> Refusal {

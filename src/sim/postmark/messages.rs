@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::model::{MINUTE, Span, Status, Timestamp};
 use crate::sim::http::ReceivedRequest;
@@ -37,12 +37,13 @@ pub(super) fn list(view: &View<'_>, received: &ReceivedRequest) -> Result<String
     let span = query::window(view, received, INVALID)?;
     let status = status(received)?;
     let streams = query::streams(view, received, false)?;
+    let filters = &Filters::new(received);
     let found = |span: Span| {
         streams.iter().flat_map(move |stream| {
             let fits = move |entry: &Cow<'_, Entry>| {
                 is_found(view, entry)
                     && status.is_none_or(|s| (s == Status::Queued) == entry.is_queued())
-                    && fits(view, received, stream, entry)
+                    && filters.fit(view, stream, entry)
             };
             let entries = stream.sent(span).filter(fits);
             entries.map(move |entry| (*stream, entry))
@@ -60,7 +61,10 @@ pub(super) fn list(view: &View<'_>, received: &ReceivedRequest) -> Result<String
     let mut shown: Vec<(&Stream, Cow<'_, Entry>)> = found(near).collect();
     shown.sort_by_key(|(_, entry)| entry.sent_at);
     let rows: Vec<String> = query::rows(view, shown, page)
-        .map(|(stream, entry)| item(view, &entry, &stream.mail(&entry)).to_string())
+        .map(|(stream, entry)| {
+            let mail = stream.mail(&entry);
+            serde_json::to_string(&item(view, &entry, &mail)).unwrap_or_default()
+        })
         .collect();
     Ok(query::listing(view, received, "Messages", total, &rows))
 }
@@ -105,62 +109,130 @@ fn status(received: &ReceivedRequest) -> Result<Option<Status>, Refusal> {
     }
 }
 
-/// Applies the filters that need the full mail, which is computed only if there are any.
-fn fits(view: &View<'_>, received: &ReceivedRequest, stream: &Stream, entry: &Entry) -> bool {
-    let filters = ["recipient", "tag", "subject", "fromemail"].map(|name| received.query(name));
-    let has_metadata = received
-        .query
-        .iter()
-        .any(|(n, _)| n.starts_with("metadata_"));
-    if has_metadata {
-        // No simulated mail has metadata.
-        return false;
+/// The filters of a query. They are applied to each mail of the window, often a million, so they are looked up once.
+struct Filters<'a> {
+    recipient: Option<&'a str>,
+    tag: Option<&'a str>,
+    subject: Option<String>,
+    from: Option<&'a str>,
+    has_metadata: bool,
+}
+
+impl<'a> Filters<'a> {
+    fn new(received: &'a ReceivedRequest) -> Self {
+        let mut names = received.query.iter().map(|(name, _)| name);
+        Self {
+            recipient: received.query("recipient"),
+            tag: received.query("tag"),
+            subject: received.query("subject").map(str::to_lowercase),
+            from: received.query("fromemail"),
+            has_metadata: names.any(|name| name.starts_with("metadata_")),
+        }
     }
-    let [recipient, tag, subject, from] = filters;
-    if tag.is_some_and(|tag| stream.tag_of(entry) != Some(tag)) {
-        return false;
+
+    /// Returns whether a mail fits. It is computed in full only if a filter needs it.
+    fn fit(&self, view: &View<'_>, stream: &Stream, entry: &Entry) -> bool {
+        if self.has_metadata {
+            // No simulated mail has metadata.
+            return false;
+        }
+        if self
+            .tag
+            .is_some_and(|tag| stream.tag_of(entry) != Some(tag))
+        {
+            return false;
+        }
+        if self.recipient.is_none() && self.subject.is_none() && self.from.is_none() {
+            return true;
+        }
+        let mail = stream.mail(entry);
+        let subject = self.subject.as_ref();
+        self.recipient
+            .is_none_or(|r| mail.recipients.iter().any(|m| m.eq_ignore_ascii_case(r)))
+            && subject.is_none_or(|s| mail.subject.to_lowercase().contains(s))
+            && self
+                .from
+                .is_none_or(|f| f.eq_ignore_ascii_case(&view.server.sender))
     }
-    if [recipient, subject, from].iter().all(Option::is_none) {
-        return true;
-    }
-    let mail = stream.mail(entry);
-    recipient.is_none_or(|r| mail.recipients.iter().any(|m| m.eq_ignore_ascii_case(r)))
-        && subject.is_none_or(|s| mail.subject.to_lowercase().contains(&s.to_lowercase()))
-        && from.is_none_or(|f| f.eq_ignore_ascii_case(&view.server.sender))
+}
+
+/// A row of the list. Pages have 500 of them, so it is written without a tree in between.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Item<'a> {
+    #[serde(rename = "MessageID")]
+    id: &'a str,
+    to: Vec<Address<'a>>,
+    cc: [(); 0],
+    bcc: [(); 0],
+    recipients: &'a [String],
+    received_at: String,
+    from: String,
+    subject: &'a str,
+    attachments: [(); 0],
+    status: &'static str,
+    track_opens: bool,
+    track_links: &'static str,
+    /// Outside absent, inside `null` or the tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<Option<&'a str>>,
+    #[serde(flatten)]
+    newer: Option<Newer<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introduced: Option<Introduced>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Address<'a> {
+    email: &'a str,
+    name: &'static str,
+}
+
+/// The fields that rows recorded in 2017 lack.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Newer<'a> {
+    message_stream: &'a str,
+    metadata: Empty,
+    sandboxed: bool,
+}
+
+/// `{}`
+#[derive(Serialize)]
+struct Empty {}
+
+/// A field that nobody knows.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Introduced {
+    later: (u8, Option<()>),
 }
 
 /// Returns a row. One in eight lacks the newer fields, like those recorded in 2017; one in sixteen has an unknown field.
-pub(super) fn item(view: &View<'_>, entry: &Entry, mail: &Mail) -> Value {
+pub(super) fn item<'a>(view: &View<'_>, entry: &Entry, mail: &'a Mail) -> Item<'a> {
     let to = mail.recipients.iter();
-    let to: Vec<Value> = to.map(|r| json!({ "Email": r, "Name": "" })).collect();
-    let mut item = json!({
-        "MessageID": mail.id,
-        "To": to,
-        "Cc": [],
-        "Bcc": [],
-        "Recipients": mail.recipients,
-        "ReceivedAt": eastern::stamp(mail.sent_at, entry.seed, view.quirks),
-        "From": from(entry.seed, &view.server.sender),
-        "Subject": mail.subject,
-        "Attachments": [],
-        "Status": status_word(mail.status, entry.seed),
-        "TrackOpens": true,
-        "TrackLinks": "None",
-    });
-    if let Some(tag) = &mail.tag {
-        item["Tag"] = json!(tag);
-    } else if !view.quirks.absent_tag {
-        item["Tag"] = Value::Null;
+    Item {
+        id: &mail.id,
+        to: to.map(|email| Address { email, name: "" }).collect(),
+        cc: [],
+        bcc: [],
+        recipients: &mail.recipients,
+        received_at: eastern::stamp(mail.sent_at, entry.seed, view.quirks),
+        from: from(entry.seed, &view.server.sender),
+        subject: &mail.subject,
+        attachments: [],
+        status: status_word(mail.status, entry.seed),
+        track_opens: true,
+        track_links: "None",
+        tag: (mail.tag.is_some() || !view.quirks.absent_tag).then_some(mail.tag.as_deref()),
+        newer: (!entry.seed.is_multiple_of(8)).then_some(Newer {
+            message_stream: &mail.stream,
+            metadata: Empty {},
+            sandboxed: view.server.sandbox,
+        }),
+        introduced: (entry.seed % 16 == 1).then_some(Introduced { later: (1, None) }),
     }
-    if !entry.seed.is_multiple_of(8) {
-        item["MessageStream"] = json!(mail.stream);
-        item["Metadata"] = json!({});
-        item["Sandboxed"] = json!(view.server.sandbox);
-    }
-    if entry.seed % 16 == 1 {
-        item["Introduced"] = json!({ "Later": [1, null] });
-    }
-    item
 }
 
 /// Returns the sender, in one of the two recorded forms.
