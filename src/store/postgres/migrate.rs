@@ -71,15 +71,17 @@ pub(super) async fn migrate(client: &Client, is_lost: bool) -> Result<bool, Prob
 
 /// Fails where there is no schema, or an empty one, and this user may not create what belongs there.
 pub(super) async fn refuse_without_create(client: &Client) -> Result<(), Problem> {
-    let sql = "SELECT current_database(), (CASE WHEN to_regnamespace('hushwatch') IS NULL
-                   THEN has_database_privilege(current_database(), 'CREATE')
-                   ELSE has_schema_privilege('hushwatch', 'CREATE') END)::int";
+    // What it lacks: in a schema that is there already, the right on the database is of no use.
+    let sql = "SELECT CASE WHEN to_regnamespace('hushwatch') IS NULL
+                   THEN CASE WHEN NOT has_database_privilege(current_database(), 'CREATE')
+                       THEN 'database ' || current_database() END
+                   ELSE CASE WHEN NOT has_schema_privilege('hushwatch', 'CREATE')
+                       THEN 'schema hushwatch' END END";
     let row = first_row(client, sql).await?;
-    if integer(&row, 1)? == Some(1) {
+    let Some(place) = row.try_get(0).ok().flatten() else {
         return Ok(());
-    }
-    let database = row.try_get(0).ok().flatten().unwrap_or_default();
-    let message = format!("permission denied for database {database}");
+    };
+    let message = format!("permission denied for {place}");
     Err(Problem::Refused(not_allowed(&message)))
 }
 

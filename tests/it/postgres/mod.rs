@@ -175,12 +175,25 @@ fn doctor_says_that_no_schema_can_be_made() {
     let other = format!("bare_{name}");
     cluster.sql("postgres", &format!("CREATE DATABASE {other}"));
     let url = over_tcp(cluster, &other, "sslmode=disable");
-    let said = world(&url).transcript(&["doctor"]);
-    let text = format!(
-        "✗ Database not usable — failed to use the PostgreSQL database {other} at localhost:{}: the user may not do that (permission denied for database {other}); let it CREATE on the database, or give it the schema: CREATE SCHEMA hushwatch AUTHORIZATION its name",
-        cluster.port
+    let said = |lacks: &str| {
+        let said = world(&url).transcript(&["doctor"]);
+        let text = format!(
+            "✗ Database not usable — failed to use the PostgreSQL database {other} at localhost:{}: the user may not do that (permission denied for {lacks}",
+            cluster.port
+        );
+        assert!(said.contains(&text), "{said}");
+    };
+    said(&format!(
+        "database {other}); let it CREATE on the database, or give it the schema: CREATE SCHEMA hushwatch AUTHORIZATION its name"
+    ));
+    // In one that another user made, the right on the database would change nothing.
+    cluster.sql(
+        &other,
+        "CREATE SCHEMA hushwatch; GRANT USAGE ON SCHEMA hushwatch TO PUBLIC",
     );
-    assert!(said.contains(&text), "{said}");
+    said(
+        "schema hushwatch); log in as the owner of the schema hushwatch, or let the owner GRANT ALL",
+    );
 }
 
 #[test]
