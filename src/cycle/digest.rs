@@ -22,8 +22,8 @@ use crate::notify::digest::{Day, ServerDay, digest};
 use crate::notify::grouping::named_incidents;
 use crate::store::{self, Database, MessageKind, NewMessage, Note, Placement, Store};
 
-/// The maximum number of days without a digest that are told: as long as hourly counts are kept.
-const MAX_MISSED_PERIODS: usize = 400;
+/// The maximum number of days without a digest that are counted: ten years, of a clock that was wrong.
+const MAX_MISSED_PERIODS: usize = 3_650;
 
 /// What a digest says once after an upgrade.
 const CONFIDENCE_NOTE: &str = "`confidence = 0.95` is now the default of the bounce and complaint rates: they notify only of what chance does \

@@ -177,13 +177,14 @@ fn local(at: Timestamp, zone: Zone) -> DateTime<Zone> {
     at.to_utc().with_timezone(&zone)
 }
 
-/// Returns both ends of a span in `zone`: `Mon 2 Mar 10:00 to Mon 2 Mar 14:00`.
+/// Returns both ends of a span in `zone`, with their years where these differ: `Mon 2 Mar 10:00 to Mon 2 Mar 14:00`,
+/// `Thu 31 Dec 2026 09:00 to Fri 1 Jan 2027 09:00`.
 pub fn format_range(of: Span, zone: Zone) -> String {
-    format!(
-        "{} to {}",
-        format_time(of.from, zone),
-        format_time(of.until, zone)
-    )
+    let format = match local(of.from, zone).year() == local(of.until, zone).year() {
+        true => format_time,
+        false => format_date_time,
+    };
+    format!("{} to {}", format(of.from, zone), format(of.until, zone))
 }
 
 /// Returns the same with the name of the zone: `Mon 2 Mar 10:00 to Mon 2 Mar 14:00 UTC`.
@@ -194,6 +195,14 @@ pub fn format_zoned_range(of: Span, zone: Zone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_over_the_turn_of_a_year_has_both_years() {
+        let at = |text| Timestamp::parse(text).expect("valid");
+        let span = Span::new(at("2026-12-31T09:00:00Z"), at("2027-01-01T09:00:00Z"));
+        let shown = format_zoned_range(span, Zone::UTC);
+        assert_eq!(shown, "Thu 31 Dec 2026 09:00 to Fri 1 Jan 2027 09:00 UTC");
+    }
 
     #[test]
     fn shares_keep_the_digits_they_need() {

@@ -189,7 +189,7 @@ pub fn digest(data: &Day, period: Span, style: Style) -> Message {
     if shows_hints(data, now, style) {
         lines.extend(hints(data));
     }
-    lines.extend(missed_line(&data.missed, style));
+    lines.extend(missed_line(&data.missed, now, style));
     if let Some(at) = data.installed_at {
         let at = short_time(at, now, style.zone);
         lines.push(format!(
@@ -216,12 +216,16 @@ pub fn unusual_lines(data: &Day) -> Vec<String> {
 }
 
 /// Says which days had no digest: each by its name, or the first and the last of many.
-fn missed_line(missed: &[Timestamp], style: Style) -> Option<String> {
-    let name = |at: &Timestamp| day(*at, style);
+fn missed_line(missed: &[Timestamp], now: Timestamp, style: Style) -> Option<String> {
+    let year = |at: Timestamp| at.to_utc().with_timezone(&style.zone).year();
+    let name = |at: &Timestamp| match year(*at) == year(now) {
+        true => day(*at, style),
+        false => format_day(*at - Duration::from_secs(1), style.zone),
+    };
     let days = match missed {
         [] => return None,
         [first, .., last] if missed.len() > MAX_NAMED_DAYS => {
-            let days = missed.len();
+            let days = count(missed.len() as u64);
             format!("the {days} days from {} to {}", name(first), name(last))
         }
         _ => elide_and(missed.iter().map(name), MAX_NAMED_DAYS),

@@ -55,6 +55,10 @@ fn many_days_without_a_digest_are_named_by_the_first_and_the_last() {
         told(47).as_deref(),
         Some("No digest was sent on the 47 days from Thu 28 Sep to Mon 13 Nov.")
     );
+    assert_eq!(
+        told(1_400).as_deref(),
+        Some("No digest was sent on the 1,400 days from Tue 14 Jan 2020 to Mon 13 Nov.")
+    );
 }
 
 #[test]
