@@ -27,7 +27,7 @@ fn a_person_says_whether_an_incident_was_real_and_may_take_it_back(process: Proc
     let text = said.report.as_str().expect("text");
     assert_eq!(
         text,
-        "a false alarm: xkjygrje send_silence on shop/outbound\nonce it is over, its time is learned as normal; a gap of more than 1.2 times the longest in it is still an alert\nit is still open: `hushwatch incident xkjygrje --close` closes it\n"
+        "a false alarm: xkjygrje send_silence on shop/outbound\nonce it is over, its time is learned as one pause of many: one like it may still alert until some were marked, one of more than 1.2 times its length always does\nit is still open: `hushwatch incident xkjygrje --close` closes it\n"
     );
     world.hours("2026-03-03T12:00:00Z", "2026-03-03T16:00:00Z");
     assert_eq!(
