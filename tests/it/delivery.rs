@@ -214,7 +214,7 @@ fn what_is_not_confirmed_twice_is_given_up_and_the_next_message_and_the_digest_n
     assert_eq!(resolved.len(), 1, "{resolved:?}");
     assert_line(
         &resolved[0].plain,
-        "Slack never confirmed an earlier message, so it may be missing here: 🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail (hushwatch explain jbvczyrw)",
+        "Slack never confirmed an earlier message, so it may be missing here: 🔴 WAKE shop (hushwatch explain jbvczyrw)",
     );
 
     world.hours("2026-03-03T13:00:00Z", "2026-03-04T09:00:00Z");
@@ -222,7 +222,7 @@ fn what_is_not_confirmed_twice_is_given_up_and_the_next_message_and_the_digest_n
     assert_eq!(digest.len(), 1, "{digest:?}");
     assert_line(
         &digest[0].plain,
-        "Slack never confirmed an earlier message, so it may be missing here: 🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail (hushwatch explain jbvczyrw)",
+        "Slack never confirmed an earlier message, so it may be missing here: 🔴 WAKE shop (hushwatch explain jbvczyrw)",
     );
 }
 
@@ -240,7 +240,7 @@ fn what_is_given_up_lets_the_next_message_through_in_the_same_cycle() {
     );
     assert_line(
         &sent[2].plain,
-        "Slack never confirmed an earlier message, so it may be missing here: 🔴 WAKE shop: the API token is missing or refused, hushwatch cannot see this server's mail (hushwatch explain jbvczyrw)",
+        "Slack never confirmed an earlier message, so it may be missing here: 🔴 WAKE shop (hushwatch explain jbvczyrw)",
     );
 }
 
