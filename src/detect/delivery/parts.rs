@@ -35,7 +35,6 @@ pub struct SampledPart {
 pub fn sampled_parts(history: &History, span: Span) -> (Vec<SampledPart>, u64) {
     let holes = unsampled(history, span);
     let unknown = history.sent_in(&holes);
-    // What was sent before the first start was never to be sampled: the time after it stands for it.
     let begin = history.installed_at.unwrap_or(span.from).max(span.from);
     // A hole begins with the last message that is known, which is no part of it.
     let after_message = |hole: &Span| match hole.from {
