@@ -11,6 +11,7 @@
 //! that is known. [`share`] tells a part of the mail that is lost.
 
 mod learn;
+mod listed;
 mod outcome;
 mod parts;
 mod run;
@@ -96,7 +97,6 @@ pub(super) use learn::DeliveryTraining;
 pub(super) use outcome::add_listed_bounces;
 pub use outcome::{DeliveryToday, is_suspicious, sample_outcome, undelivered};
 pub use parts::{SampledPart, sampled_parts};
-pub(super) use run::keep_while_bouncing;
 use run::{delivered_again, partial_bounced_share};
 use share::{PRIOR_LOSS, Standing, UsualLoss};
 
@@ -299,6 +299,7 @@ impl DeliveryModel {
             usual_in_general: !told.is_own,
             bounced: bounced().count() as u64,
             reasons: reasons(bounced().map(|(mail, _)| *mail)),
+            by_list: false,
             last_delivered: history.last_delivered(at + MINUTE),
         });
         let severity = if (delivered as f64) < WAKE_SHARE * usual * judged.len() as f64 {

@@ -125,7 +125,7 @@ impl Detector {
         let delivery = known.delivery(stream, (history, losses), rules, series, at);
         if !rules.sandbox {
             let [silence, mut drop] = delivery.evaluate(history, lost, at);
-            delivery::keep_while_bouncing(&mut drop, history, losses, at);
+            delivery.apply_list(&mut drop, history, losses, at);
             findings.extend([silence, drop]);
         }
         let blocks = (!rules.sandbox).then(|| domain_blocks::evaluate(history, at, rules));

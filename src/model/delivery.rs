@@ -69,6 +69,9 @@ pub struct DeliveryDropEvidence {
     pub bounced: u64,
     /// Postmark's types of these bounces with their numbers, as far as they are known, the most frequent first.
     pub reasons: Vec<(String, u64)>,
+    /// Whether it is of all messages, by the list of bounces, and not of the sampled ones: the others are not known to be delivered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_list: bool,
     /// The last delivery known.
     pub last_delivered: Option<Timestamp>,
 }

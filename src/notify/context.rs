@@ -6,7 +6,7 @@ use crate::model::{
 };
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_lines;
-use crate::notify::delivery::{delivery_context, delivery_drop_context};
+use crate::notify::delivery::{delivered_of, delivery_context, delivery_drop_context};
 use crate::notify::describe::{account_effect, other_server};
 use crate::notify::drift::{
     canary_context, dns_context, domain_blocks_context, smtp_errors_context,
@@ -16,8 +16,8 @@ use crate::notify::rate::{rate_context, rate_counts};
 use crate::notify::together::{describe_fallen, describe_together};
 use crate::text::elide::elide;
 use crate::text::format::{
-    approx, approx_percent, count, format_duration, format_length, length_in_minutes, plural,
-    short_range, short_time, was_or_were,
+    approx, approx_percent, format_duration, format_length, length_in_minutes, plural, short_range,
+    short_time,
 };
 use crate::text::sanitize::clean;
 
@@ -332,12 +332,9 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
             plural(drop.sent, "message"),
             approx(drop.expected)
         )),
-        Evidence::DeliveryDrop(drop) if drop.lost() > 0 => Some(format!(
-            "at its worst {} of {} {} delivered",
-            count(drop.delivered),
-            plural(drop.sampled, "sampled message"),
-            was_or_were(drop.delivered)
-        )),
+        Evidence::DeliveryDrop(drop) if drop.lost() > 0 => {
+            Some(format!("at its worst {}", delivered_of(drop)))
+        }
         _ => None,
     }
 }

@@ -10,15 +10,32 @@ use crate::text::format::{
     approx_percent, count, format_length, plural, short_range, short_time, was_or_were,
 };
 
-/// Returns `74 of 123 sampled messages were delivered (60%), usually 99%`.
+/// Returns `74 of 123 sampled messages were delivered (60%), usually 99%`, or by the list of bounces `145 of 300 messages bounced (48%),
+/// usually 0.4%`.
 pub(super) fn describe_delivery_drop(drop: &DeliveryDropEvidence) -> String {
+    let (share, usual) = match drop.by_list {
+        true => (1.0 - drop.share(), 1.0 - drop.usual),
+        false => (drop.share(), drop.usual),
+    };
     format!(
-        "{} of {} {} delivered ({}), {}",
+        "{} ({}), {}",
+        delivered_of(drop),
+        approx_percent(share),
+        usual_share(usual, !drop.usual_in_general)
+    )
+}
+
+/// Returns `74 of 123 sampled messages were delivered`, or by the list of bounces `145 of 300 messages bounced`.
+pub(super) fn delivered_of(drop: &DeliveryDropEvidence) -> String {
+    if drop.by_list {
+        let messages = plural(drop.sampled, "message");
+        return format!("{} of {messages} bounced", count(drop.bounced));
+    }
+    format!(
+        "{} of {} {} delivered",
         count(drop.delivered),
         plural(drop.sampled, "sampled message"),
-        was_or_were(drop.delivered),
-        approx_percent(drop.share()),
-        usual_share(drop.usual, !drop.usual_in_general)
+        was_or_were(drop.delivered)
     )
 }
 
@@ -70,6 +87,10 @@ pub(super) fn delivery_drop_context(
     at: Timestamp,
     style: Style,
 ) -> String {
+    if drop.by_list {
+        let since = short_time(drop.since, at, style.zone);
+        return format!("Since {since}, by the list of bounces.");
+    }
     let types = list_types(&drop.reasons);
     let types = match types.strip_prefix(": ") {
         Some(types) => format!(" ({types})"),

@@ -254,6 +254,16 @@ fn frequency_line(what: &str, times_a_year: f64, false_alarms_per_year: f64) -> 
 }
 
 fn delivery_drop_lines(drop: &DeliveryDropEvidence, style: Style) -> Vec<String> {
+    if drop.by_list {
+        return vec![format!(
+            "{} of {} sent since {} bounced, by the list of bounces ({}; usual share {})",
+            count(drop.bounced),
+            plural(drop.sampled, "message"),
+            format_time(drop.since, style.zone),
+            percent(1.0 - drop.share()),
+            percent(1.0 - drop.usual)
+        )];
+    }
     vec![
         format!(
             "{} of {} delivered since {} ({}; usual share {})",

@@ -178,6 +178,7 @@ fn main_class(evidence: &Evidence) -> Option<BounceClass> {
 fn main_bounce(evidence: &Evidence) -> Option<BounceClass> {
     let (lost, bounced, reasons) = match evidence {
         Evidence::Delivery(of) => (of.unproven, of.bounced, &of.reasons),
+        Evidence::DeliveryDrop(of) if of.by_list => return Some(BounceClass::Soft),
         Evidence::DeliveryDrop(of) => (of.lost(), of.bounced, &of.reasons),
         _ => return None,
     };

@@ -111,6 +111,7 @@ fn drop_of(bounced: u64, without_news: u64, sent: u32, verdict: Verdict) -> Find
         usual_in_general: false,
         bounced,
         reasons: vec![("HardBounce".to_owned(), bounced)],
+        by_list: false,
         last_delivered: None,
     };
     Finding {
@@ -188,6 +189,7 @@ fn a_stop_at_noon_is_news_though_the_nights_before_were_longer() {
             limit: 8.0,
             times_a_year: 1.0,
             false_alarms_per_year: 4.0,
+            low_until: None,
             missing_burst: None,
             settled: None,
             streams: Vec::new(),
@@ -398,6 +400,7 @@ fn a_burst_that_comes_again_ends_with_no_new_level() {
             limit: 1.0,
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
+            low_until: None,
             missing_burst,
             settled: Some(level),
             streams: Vec::new(),

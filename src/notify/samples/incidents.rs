@@ -350,6 +350,7 @@ fn delivery_drop() -> Course {
                 ("SoftBounce".to_owned(), bounced - soft),
                 ("DnsError".to_owned(), soft),
             ],
+            by_list: false,
             last_delivered: Some(if bounced == 0 {
                 march(5, 14, 52)
             } else {
