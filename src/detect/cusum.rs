@@ -192,6 +192,21 @@ impl Cusum {
         self.continued(CusumState::zero(first), first, history, at)
     }
 
+    /// Returns the end of the hour in `span` up to which the sum grew, or stood at its bound: what came after it speaks against a drop.
+    /// `None` where it never grew.
+    pub(super) fn low_until(&self, history: &History, span: Span) -> Option<Timestamp> {
+        let (mut state, mut highest, mut until) = (CusumState::zero(span.from), 0.0, None);
+        let mut hour = span.from;
+        while hour + HOUR <= span.until {
+            state = self.continued(state, hour, history, hour + HOUR);
+            hour = hour + HOUR;
+            if state.evidence > 0.0 && state.evidence >= highest {
+                (highest, until) = (state.evidence, Some(hour));
+            }
+        }
+        until
+    }
+
     fn continued(
         &self,
         mut state: CusumState,

@@ -128,6 +128,7 @@ pub(super) fn evaluate_volume(
         limit,
         times_a_year: cusum.tail.annual_rate(state.evidence),
         false_alarms_per_year: rules.silence.false_alarms_per_year,
+        low_until: cusum.low_until(history, window),
         missing_burst: None,
         settled: shift
             .filter(|shift| shift.is_settled() && !is_back(shift))
@@ -178,6 +179,7 @@ fn missing_burst(
         limit: 1.0,
         times_a_year: overdue.annual_rate(at),
         false_alarms_per_year: rules.silence.false_alarms_per_year,
+        low_until: None,
         missing_burst: Some(overdue.evidence()),
         settled: None,
         streams: Vec::new(),

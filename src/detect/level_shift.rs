@@ -141,6 +141,7 @@ impl LevelShift {
             limit,
             times_a_year: self.times_a_year(),
             false_alarms_per_year: rules.silence.false_alarms_per_year,
+            low_until: None,
             missing_burst: None,
             settled: None,
             streams: Vec::new(),

@@ -196,6 +196,10 @@ pub struct DropEvidence {
     pub times_a_year: f64,
     /// The accepted false silence alarms a year, of the installation.
     pub false_alarms_per_year: f64,
+    /// When the volume was last less than usual: what came after it was as much as ever, though it took a while to be sure. `None`
+    /// where hours do not show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_until: Option<Timestamp>,
     /// The burst that is missing, where that is what was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_burst: Option<MissingBurst>,

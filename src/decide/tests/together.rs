@@ -279,6 +279,7 @@ fn fall(stream: Option<&str>, streams: &[&str], verdict: Verdict, hour: u32) -> 
         limit: 10.0,
         times_a_year: 0.01,
         false_alarms_per_year: 4.0,
+        low_until: None,
         missing_burst: None,
         settled: None,
         streams: streams.iter().map(key).collect(),

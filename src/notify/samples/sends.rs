@@ -152,6 +152,7 @@ pub(super) fn send_drop() -> Course {
             limit: 14.2,
             times_a_year: 0.3,
             false_alarms_per_year: 4.0,
+            low_until: None,
             missing_burst: None,
             settled: None,
             streams: Vec::new(),

@@ -335,6 +335,7 @@ fn drop_over(window: Span, settled: Option<NewLevel>) -> Evidence {
         limit: 23.2,
         times_a_year: 900.0,
         false_alarms_per_year: 4.0,
+        low_until: None,
         missing_burst: None,
         settled,
         streams: Vec::new(),

@@ -60,6 +60,7 @@ fn all() -> Vec<Evidence> {
             limit: 8.0,
             times_a_year: 0.1,
             false_alarms_per_year: 4.0,
+            low_until: None,
             missing_burst: None,
             settled: None,
             streams: Vec::new(),
