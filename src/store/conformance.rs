@@ -121,6 +121,7 @@ facts! {
         old_counts_are_kept_by_the_hour
         a_wrong_clock_leaves_no_count
         history_begins_where_mail_was_counted
+        a_server_that_is_polled_no_more_is_not_active
         any_course_of_listing_and_counting_counts_each_message_once;
     answers:
         a_message_of_an_open_incident_may_be_answered

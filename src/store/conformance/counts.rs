@@ -157,6 +157,24 @@ pub(super) fn history_begins_where_mail_was_counted(b: &mut Database) {
     assert_eq!(since.sent, 3);
 }
 
+pub(super) fn a_server_that_is_polled_no_more_is_not_active(b: &mut Database) {
+    count(b, 0, 3600, 3);
+    let mut cycle = |name: &str, now| {
+        let state = b.server_state(&name.into(), at(0)).expect("known");
+        let (_, state, row) = poll(&state, now, true);
+        let commit = crate::store::CycleCommit {
+            servers: vec![(name.into(), state, row)],
+            ..Default::default()
+        };
+        b.commit(&commit).expect("committed");
+        b.active_streams().expect("read")
+    };
+    assert_eq!(cycle("shop", at(3600)), [shop_outbound()]);
+    assert_eq!(cycle("blog", at(3600) + 7 * DAY), [shop_outbound()]);
+    assert_eq!(cycle("blog", at(3601) + 7 * DAY), []);
+    assert_eq!(cycle("shop", at(3601) + 7 * DAY), [shop_outbound()]);
+}
+
 /// A step of the property: what is listed, counted or forgotten.
 #[derive(Clone, Debug)]
 enum Course {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ServerName, StreamId, StreamKey, Timestamp};
+use crate::model::{ServerName, StreamId, StreamKey, Timestamp, WEEK};
 use crate::store::{Database, Error, KnownStreamList, Note};
 
 use super::{Scope, Session, account_servers, values};
@@ -104,10 +104,15 @@ impl Database {
         self.rows(sql, &values![&server.0], |row| row.get(0).map(StreamId))
     }
 
-    /// Returns the watched streams that ever had mail, of all servers, in order.
+    /// Returns the watched streams that ever had mail, of all servers, in order; without those of a server whose last poll was more than
+    /// a week before that of any other: it bears another name by now, or is gone.
     pub fn active_streams(&mut self) -> Result<Vec<StreamKey>, Error> {
-        let sql = "SELECT server, id FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL ORDER BY server, id";
-        self.rows(sql, &[], |row| {
+        let sql = "SELECT server, id FROM streams WHERE watched = 1 AND oldest_sent_at IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM servers WHERE name = streams.server
+                 AND last_cycle_at < (SELECT max(last_cycle_at) FROM servers) - ?1)
+             ORDER BY server, id";
+        let week = i64::try_from(WEEK.as_millis()).unwrap_or(i64::MAX);
+        self.rows(sql, &values![week], |row| {
             let (server, stream) = (ServerName(row.get(0)?), StreamId(row.get(1)?));
             Ok(StreamKey::new(&server, &stream))
         })
