@@ -24,6 +24,8 @@ pub(super) enum SecretKind {
     SentryDsn,
     /// `sntrys_…`, `sntryu_…`: a token of Sentry's API.
     SentryToken,
+    /// `whsec_…` (Standard Webhooks) or `tk_…` (ntfy): what a sink signs or logs in with.
+    SinkSecret,
 }
 
 /// The variables without the prefix that are read, and what each may hold.
@@ -42,7 +44,13 @@ const VARIABLES: [(&str, Option<SecretKind>); 12] = [
     ("SENTRY_ENVIRONMENT", None),
 ];
 
+/// What the secrets of sinks by Standard Webhooks and of ntfy begin with.
+pub(super) const SINK_PREFIXES: [&str; 2] = ["whsec_", "tk_"];
+
 impl SecretKind {
+    /// What the secret of a sink may look like: the keys of Opsgenie look like tokens of Postmark.
+    pub(super) const OF_SINKS: &[Self] = &[Self::PostmarkToken, Self::SinkSecret];
+
     /// Returns the kind that `text` as a whole looks like, with or without quotes around it; also where a whole assignment or header was
     /// pasted.
     pub(super) fn of_value(text: &str) -> Option<Self> {
@@ -62,6 +70,8 @@ impl SecretKind {
             Some(Self::SentryDsn)
         } else if is_sentry_token(text) {
             Some(Self::SentryToken)
+        } else if is_sink_secret(text) {
+            Some(Self::SinkSecret)
         } else {
             is_database_url(text).then_some(Self::DatabaseUrl)
         }
@@ -76,6 +86,7 @@ impl SecretKind {
             Self::DatabaseUrl => "a database URL",
             Self::SentryDsn => "a Sentry DSN",
             Self::SentryToken => "a Sentry token",
+            Self::SinkSecret => "the secret of a sink",
         }
     }
 
@@ -89,6 +100,10 @@ impl SecretKind {
             Self::DatabaseUrl => "remove it there, and set HUSHWATCH_DATABASE_URL",
             Self::SentryDsn => "remove it there, and set SENTRY_DSN",
             Self::SentryToken => "remove it there, and set SENTRY_AUTH_TOKEN",
+            Self::SinkSecret => {
+                "remove it there, and set the variable or file that `secret_env`, `secret_file`, `token_env` or `token_file` of its \
+                 [[sink]] names"
+            }
         }
     }
 
@@ -124,6 +139,14 @@ fn is_sentry_token(text: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
 }
 
+/// Whether it is what a sink signs or logs in with: both kinds are a prefix and at least 24 characters.
+fn is_sink_secret(text: &str) -> bool {
+    const MIN_CHARS: usize = 24;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    let rest = SINK_PREFIXES.iter().find_map(|p| text.strip_prefix(p));
+    rest.is_some_and(|rest| rest.len() >= MIN_CHARS && rest.chars().all(is_part))
+}
+
 fn is_database_url(text: &str) -> bool {
     let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
     ["postgres", "postgresql"]
@@ -157,14 +180,17 @@ pub(super) fn misplaced_secrets(
         (name.as_str(), is_special.then_some(SecretKind::DatabaseUrl))
     });
     for (name, allowed) in VARIABLES.into_iter().chain(prefixed) {
-        in_variable(sources, name, allowed, &format!("{name}:"), &mut problems);
+        let subject = format!("{name}:");
+        in_variable(sources, name, allowed.as_slice(), &subject, &mut problems);
     }
     for (place, name) in named_variables(own) {
         let is_known = VARIABLES.contains(&(name, Some(SecretKind::PostmarkToken)));
         if !is_known && SecretKind::of_value(name).is_none() {
             let subject = format!("{shown}: {place} names a variable that");
-            // The keys of Opsgenie look like tokens of Postmark.
-            let allowed = Some(SecretKind::PostmarkToken);
+            let allowed = match place.starts_with("`sink`") {
+                true => SecretKind::OF_SINKS,
+                false => &[SecretKind::PostmarkToken],
+            };
             in_variable(sources, name, allowed, &subject, &mut problems);
         }
     }
@@ -212,13 +238,13 @@ fn named_variables(own: Option<&Dict>) -> Vec<(String, &str)> {
 fn in_variable(
     sources: &Sources,
     name: &str,
-    allowed: Option<SecretKind>,
+    allowed: &[SecretKind],
     subject: &str,
     problems: &mut Vec<ConfigProblem>,
 ) {
     let value = sources.var(name).unwrap_or_default();
     let found = value.split(',').find_map(SecretKind::of_value);
-    let found = found.filter(|kind| Some(*kind) != allowed);
+    let found = found.filter(|kind| !allowed.contains(kind));
     problems.extend(found.map(|kind| kind.problem(subject)));
 }
 
@@ -278,7 +304,8 @@ mod tests {
     #[test]
     fn a_secret_is_known_by_its_whole_shape() {
         use SecretKind::{
-            DatabaseUrl, PostmarkToken, SentryDsn, SentryToken, SlackToken, SlackWebhook,
+            DatabaseUrl, PostmarkToken, SentryDsn, SentryToken, SinkSecret, SlackToken,
+            SlackWebhook,
         };
         for (text, kind) in [
             ("6ba7b810-9dad-11d1-80b4-00c04fd430c8", Some(PostmarkToken)),
@@ -314,6 +341,10 @@ mod tests {
             ),
             ("6ba7b810-9dad-11d1-80b4-00c04fd430c", None),
             ("6ba7b8109dad11d180b400c04fd430c8", None),
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", Some(SinkSecret)),
+            ("tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2", Some(SinkSecret)),
+            ("tk_welcome", None),
+            ("whsec_", None),
             ("xoxo-team", None),
             ("xoxb", None),
             ("xoxb-", None),
@@ -324,7 +355,7 @@ mod tests {
             assert_eq!(SecretKind::of_value(text), kind, "{text}");
         }
     }
-    const SECRETS: [(&str, &str); 6] = [
+    const SECRETS: [(&str, &str); 7] = [
         (
             "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
             "POSTMARK_SERVER_TOKEN",
@@ -340,6 +371,7 @@ mod tests {
         ),
         ("https://canary@o1.ingest.sentry.io/45", "SENTRY_DSN"),
         ("sntrys_canary", "SENTRY_AUTH_TOKEN"),
+        ("tk_canaryMfKQ9r8GKYqrTwjUPD8ILPZ", "of its [[sink]] names"),
     ];
 
     fn refused(file: &str, env: &[(&str, &str)], secret: &str, right: &str) -> String {
@@ -402,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_secret_in_its_own_place_is_taken() {
-        let [(token, _), (bot, _), (webhook, _), _, (dsn, _), _] = SECRETS;
+        let [(token, _), (bot, _), (webhook, _), _, (dsn, _), ..] = SECRETS;
         for env in [
             vec![
                 ("POSTMARK_SERVER_TOKEN", token),

@@ -20,7 +20,7 @@ impl PageSettings {
     /// Where the file is missing, unreadable or empty, or holds a secret that belongs elsewhere.
     pub fn read_token(&self) -> Result<Option<Secret>, String> {
         let path = self.token_file.as_deref();
-        path.map(|path| read_secret(path, None, "it is not the page's"))
+        path.map(|path| read_secret(path, &[], "it is not the page's"))
             .transpose()
             .map_err(|why| format!("page.token_file: {why}; {TOKEN_REMEDY}"))
     }

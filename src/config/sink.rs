@@ -74,9 +74,8 @@ impl Credential {
                 None => Err(format!("its secret is missing: set {name}")),
             },
             Self::File(path) => {
-                // The keys of Opsgenie look like tokens of Postmark.
-                let expected = Some(SecretKind::PostmarkToken);
-                read_secret(path, expected, "put the secret of the sink there").map(Some)
+                let remedy = "put the secret of the sink there";
+                read_secret(path, SecretKind::OF_SINKS, remedy).map(Some)
             }
         }
     }

@@ -66,16 +66,16 @@ impl TokenSource {
 
 fn read_file(path: &Path) -> Result<Secret, TokenProblem> {
     let remedy = "put the token of the Postmark server there";
-    read_secret(path, Some(SecretKind::PostmarkToken), remedy).map_err(TokenProblem)
+    read_secret(path, &[SecretKind::PostmarkToken], remedy).map_err(TokenProblem)
 }
 
-/// Reads the only line of a file that holds a secret; of another kind than `expected` it is refused.
+/// Reads the only line of a file that holds a secret; of a kind that is not `expected` it is refused.
 ///
 /// # Errors
 /// Why there is none, with `remedy`.
 pub(super) fn read_secret(
     path: &Path,
-    expected: Option<SecretKind>,
+    expected: &[SecretKind],
     remedy: &str,
 ) -> Result<Secret, String> {
     let shown = path.display();
@@ -101,7 +101,7 @@ pub(super) fn read_secret(
         .read_to_string(&mut text)
         .map_err(unreadable)?;
     match SecretKind::of_value(&text) {
-        Some(kind) if Some(kind) != expected => Err(format!(
+        Some(kind) if !expected.contains(&kind) => Err(format!(
             "token file {shown} holds {}: {remedy}",
             kind.name()
         )),

@@ -4,6 +4,7 @@ use figment::value::Dict;
 use reqwest::Url;
 
 use crate::config::keys::{SINK_KEYS, unknown_key_remedy};
+use crate::config::misplaced::SINK_PREFIXES;
 use crate::config::problem::Invalid;
 use crate::config::server::is_variable_name;
 use crate::config::services::{Service, is_mail};
@@ -177,7 +178,7 @@ const fn url_remedy(kind: SinkKind) -> &'static str {
 fn is_like_key(name: &str, sources: &Sources) -> bool {
     const MIN_KEY_CHARS: usize = 20;
     let is_long = name.len() >= MIN_KEY_CHARS && name.contains(|c: char| c.is_ascii_digit());
-    let has_prefix = name.starts_with("whsec_") || name.starts_with("tk_");
+    let has_prefix = SINK_PREFIXES.iter().any(|p| name.starts_with(p));
     sources.var(name).is_none() && (has_prefix || (is_long && !name.contains('_')))
 }
 
