@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::commands::doctor::check::Check;
-use crate::commands::doctor::disk;
+use crate::commands::doctor::{disk, private_files};
 #[cfg(feature = "postgres")]
 use crate::commands::left_behind::find_data_left_behind;
 use crate::config::{Config, ConfigWarning, StoreSettings};
@@ -40,6 +40,7 @@ pub(crate) async fn check(
         checks.push(Check::fail(NAME, problem.what, &problem.remedy));
     }
     if in_file {
+        checks.extend(private_files::check(&path));
         let is_denied = matches!(state, State::Denied);
         checks.extend(disk::checks(path, is_kept, is_denied).await);
     }

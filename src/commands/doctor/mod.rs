@@ -15,6 +15,7 @@ mod duplicate_servers;
 mod heartbeat;
 mod mutes;
 mod open;
+mod private_files;
 mod rules;
 mod schedule;
 mod sentry;
