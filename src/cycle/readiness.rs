@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::clock;
 use crate::config::{Config, Mode, Schedule, hold};
 use crate::cycle::health::is_blindness_report;
 use crate::cycle::poll::servers::watched_servers;
-use crate::model::{HOUR, Incident, Mute, Rule, ServerName, Timestamp};
+use crate::model::{
+    HOUR, Incident, Mute, Rule, ServerName, Timestamp, WaitReason, WaitingMessages,
+};
 use crate::output::readiness::{Readiness, UnseenServer};
+use crate::slack::is_lasting_refusal;
 use crate::store::{self, Database, ServerState, Store};
 
 /// A message that waits longer is not reaching anybody.
@@ -25,9 +29,11 @@ pub(crate) async fn readiness(
     let read = move |s: &mut Database| {
         let states = s.server_states()?;
         let open = s.all_open_incidents()?;
-        Ok((states, open, s.mutes(now)?, s.oldest_undelivered(hold)?))
+        let waiting = s.waiting_messages(hold, clock::now())?;
+        let waiting_since = s.oldest_undelivered(hold)?;
+        Ok((states, open, s.mutes(now)?, waiting, waiting_since))
     };
-    let (states, open, mutes, waiting_since) = store.call(read).await?;
+    let (states, open, mutes, waiting, waiting_since) = store.call(read).await?;
     let sight = Sight {
         config,
         states: &states,
@@ -37,15 +43,20 @@ pub(crate) async fn readiness(
     };
     let watched = watched_servers(config, store).await?;
     let names = watched.iter().map(|server| &server.name);
-    Ok(judge_readiness(&sight, names, waiting_since))
+    Ok(judge_readiness(&sight, names, waiting_since, &waiting))
 }
 
 /// Judges whether each of the `watched` servers is seen; the oldest message that no mute holds back waits since `waiting_since`.
+/// Of the `waiting` messages, those that Slack refuses will reach nobody by waiting.
 pub(crate) fn judge_readiness<'n>(
     sight: &Sight<'_>,
     watched: impl Iterator<Item = &'n ServerName>,
     waiting_since: Option<Timestamp>,
+    waiting: &[WaitingMessages],
 ) -> Readiness {
+    let refused = waiting.iter().filter(|of| is_refused(of));
+    let refused: Vec<WaitingMessages> = refused.cloned().collect();
+    let is_late = |since: &Timestamp| *since + MAX_DELIVERY_TIME < sight.now;
     let watched: Vec<&ServerName> = watched.collect();
     let told_unseen = watched.iter().filter(|name| sight.is_reported(name));
     let untold = watched.iter().copied();
@@ -73,8 +84,18 @@ pub(crate) fn judge_readiness<'n>(
         told_unseen: told_unseen.count() as u64,
         missed: missed.into_iter().cloned().collect(),
         muted_unseen: muted_unseen.len() as u64,
-        undelivered_since: waiting_since.filter(|since| *since + MAX_DELIVERY_TIME < sight.now),
+        undelivered_since: waiting_since.filter(|at| is_late(at) || !refused.is_empty()),
+        refused,
     }
+}
+
+/// Whether Slack refuses these messages until somebody changes the credential or the channel.
+pub(crate) fn is_refused(waiting: &WaitingMessages) -> bool {
+    let why = match &waiting.reason {
+        WaitReason::Failing { why, .. } if waiting.sink().is_none() => why,
+        _ => return false,
+    };
+    is_lasting_refusal(why)
 }
 
 /// What decides whether a server counts as seen.
@@ -190,7 +211,7 @@ mod tests {
             mutes: &[mute],
             now,
         };
-        judge_readiness(&sight, names.iter(), None)
+        judge_readiness(&sight, names.iter(), None, &[])
     }
 
     #[test]
@@ -238,9 +259,63 @@ mod tests {
             mutes: &[],
             now: at("2026-03-03T10:06:00Z"),
         };
-        let readiness = judge_readiness(&sight, names.iter(), None);
+        let readiness = judge_readiness(&sight, names.iter(), None, &[]);
         assert!(readiness.is_ready());
         assert_eq!(readiness.joining, ["shop".into()], "{readiness:?}");
+    }
+
+    #[test]
+    fn what_slack_refuses_for_good_is_told_at_once() {
+        let (_folder, sources) = Sources::of_file("", &[]);
+        let config = load(&sources).expect("a valid configuration");
+        let now = at("2026-03-03T10:01:00Z");
+        let since = at("2026-03-03T10:00:00Z");
+        let judge = |channel: &str, why: &str| {
+            let waiting = WaitingMessages {
+                channel: channel.to_owned(),
+                count: 2,
+                since,
+                reason: WaitReason::Failing {
+                    failing_since: since,
+                    why: why.to_owned(),
+                },
+            };
+            let sight = Sight {
+                config: &config,
+                states: &BTreeMap::new(),
+                open: &[],
+                mutes: &[],
+                now,
+            };
+            judge_readiness(&sight, std::iter::empty(), Some(since), &[waiting])
+        };
+        let gone = "cannot post to Slack: `no_service`; create the webhook again and set SLACK_WEBHOOK_URL to its URL";
+        let refused = judge("", gone);
+        assert_eq!(
+            refused.to_lines(crate::model::Zone::UTC),
+            [format!(
+                "NOT READY: 2 messages wait since Tue 3 Mar 10:00: {gone}"
+            )]
+        );
+        assert_eq!(refused.undelivered_since, Some(since));
+        for lasting in [
+            "`invalid_auth`",
+            "`channel_not_found`",
+            "`token_revoked`",
+            "HTTP status 404; there is nothing",
+        ] {
+            let why = format!("cannot post to Slack: {lasting}; do it");
+            assert!(!judge("C0OPS", &why).is_ready(), "{why}");
+        }
+        for passing in [
+            "`ratelimited`",
+            "`a_code_of_tomorrow`",
+            "HTTP status 503; Slack has a temporary fault",
+        ] {
+            let why = format!("cannot post to Slack: {passing}; wait");
+            assert!(judge("", &why).is_ready(), "{why}");
+        }
+        assert!(judge("sink:pager", gone).is_ready(), "not Slack");
     }
 
     #[test]

@@ -179,6 +179,9 @@ fn facts(view: &OverviewView) -> Markup {
             div { dt { "Last cycle" } dd { (view.last_cycle_at.map_or_else(|| "none yet".to_owned(), ago)) } }
             div { dt { "Next poll" } dd { (view.next_poll_at.map_or_else(|| next_unknown.to_owned(), |at| format_time(at, zone))) } }
             div { dt { "Slack last accepted a message" } dd { (delivery.last_accepted_at.map_or_else(|| "never".to_owned(), ago)) ", " (waiting) } }
+            @for why in &delivery.refusals {
+                div { dt { "Not delivered" } dd { (clean(why)) } }
+            }
             @for mute in view.mutes.iter().take(MAX_MUTES) {
                 div { dt { "Muted" } dd { (clean(&mute_line(mute, view.at, zone))) } }
             }

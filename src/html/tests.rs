@@ -92,6 +92,7 @@ fn overview(medium: Medium) -> OverviewView {
             last_accepted_at: Some(at("2026-03-03T09:00:00Z")),
             waiting: 0,
             waiting_since: None,
+            refusals: Vec::new(),
         },
         quiet_until: None,
         mutes: Vec::new(),
@@ -148,6 +149,9 @@ fn troubled(medium: Medium) -> OverviewView {
             last_accepted_at: None,
             waiting: 2,
             waiting_since: Some(at("2026-03-03T08:00:00Z")),
+            refusals: vec![
+                "cannot post to Slack: `no_service`; create the webhook again".to_owned(),
+            ],
         },
         ..overview(medium)
     }

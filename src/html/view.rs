@@ -24,6 +24,8 @@ pub struct DeliveryView {
     pub waiting: u64,
     /// When the oldest of them was written.
     pub waiting_since: Option<Timestamp>,
+    /// Why Slack refuses some of them until somebody changes the credential or the channel, with the remedy.
+    pub refusals: Vec<String>,
 }
 
 /// Everything that is watched.

@@ -2,10 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::model::{ServerName, Timestamp, Zone, rfc3339};
+use crate::model::{ServerName, Timestamp, WaitingMessages, Zone, rfc3339};
 use crate::notify::describe::SWITCHED_OFF;
 use crate::text::elide::elide;
 use crate::text::format::{format_time, plural, was_or_were};
+use crate::text::sanitize::clean;
 
 /// The maximum number of servers that a text names.
 const MAX_NAMED: usize = 5;
@@ -25,8 +26,10 @@ pub struct Readiness {
     pub joining: Vec<ServerName>,
     /// How many servers cannot be read, of which a mute tells nobody.
     pub muted_unseen: u64,
-    /// Since when the oldest message waits that nobody got within an hour.
+    /// Since when the oldest message waits that nobody got within an hour, or that Slack refuses.
     pub undelivered_since: Option<Timestamp>,
+    /// Messages that Slack refuses until somebody changes the credential or the channel.
+    pub refused: Vec<WaitingMessages>,
 }
 
 /// A server that is not seen.
@@ -113,10 +116,24 @@ impl Readiness {
         if more > 0 {
             reasons.push(format!("{more} more servers are not read"));
         }
+        let refused = self.refused.iter().map(|of| {
+            let (waits, since) = (wait_text(of.count), format_time(of.since, zone));
+            let why = of.reason.last_failure().unwrap_or_default();
+            format!("{waits} since {since}: {}", clean(why))
+        });
+        reasons.extend(refused);
         let late = |at| format!("a message waits since {}", format_time(at, zone));
-        reasons.extend(self.undelivered_since.map(late));
+        let late = self.undelivered_since.map(late);
+        reasons.extend(late.filter(|_| self.refused.is_empty()));
         let line = |reason| format!("NOT READY: {reason}");
         reasons.into_iter().map(line).collect()
+    }
+}
+
+fn wait_text(messages: u64) -> String {
+    match messages {
+        1 => "1 message waits".to_owned(),
+        _ => format!("{} wait", plural(messages, "message")),
     }
 }
 
@@ -142,6 +159,7 @@ mod tests {
             joining: Vec::new(),
             muted_unseen: 0,
             undelivered_since: at("2026-03-03T09:00:00Z"),
+            refused: Vec::new(),
         };
         insta::assert_snapshot!(readiness.to_lines(Zone::UTC).join("\n"), @r"
         NOT READY: shop was last read Tue 3 Mar 10:00

@@ -427,6 +427,7 @@ impl<'r> Reading<'r> {
             last_accepted_at: self.store.call(Database::last_accepted_at).await?,
             waiting,
             waiting_since,
+            refusals: self.present.refusals(),
         })
     }
 }

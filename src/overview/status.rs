@@ -11,7 +11,7 @@ use crate::cycle::digest::uncounted;
 use crate::cycle::poll::missing_streams::find_missing_streams;
 use crate::cycle::poll::same_server::find_same_servers;
 use crate::cycle::poll::servers::{mark_unconfigured, watched_servers};
-use crate::cycle::readiness::{Sight, is_overdue, judge_readiness};
+use crate::cycle::readiness::{Sight, is_overdue, is_refused, judge_readiness};
 use crate::cycle::report::stream_view;
 use crate::cycle::stats::{StreamStats, budget_series, digest_entry, read_with_week_before};
 use crate::detect::{KeptSilences, Silence};
@@ -165,6 +165,13 @@ impl Present {
         (waiting, self.oldest_pending_at)
     }
 
+    /// Returns why Slack refuses messages until somebody changes the credential or the channel.
+    pub(super) fn refusals(&self) -> Vec<String> {
+        let refused = self.waiting.iter().filter(|of| is_refused(of));
+        let why = refused.filter_map(|of| of.reason.last_failure());
+        why.map(str::to_owned).collect()
+    }
+
     /// Returns whether hushwatch does its work.
     pub(crate) fn readiness(&self, config: &Config) -> Readiness {
         let sight = Sight {
@@ -174,7 +181,7 @@ impl Present {
             mutes: &self.mutes,
             now: self.now,
         };
-        judge_readiness(&sight, self.names(), self.oldest_pending_at)
+        judge_readiness(&sight, self.names(), self.oldest_pending_at, &self.waiting)
     }
 
     fn names(&self) -> impl Iterator<Item = &ServerName> {

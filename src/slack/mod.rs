@@ -24,5 +24,6 @@ pub use history::LookupResult;
 pub use layouts::LayoutVerdict;
 pub use mention::MentionStanding;
 pub use probe::Identity;
+pub use response::is_lasting_refusal;
 #[cfg(feature = "charts")]
 pub use upload::Upload;

@@ -175,6 +175,22 @@ pub(super) fn rejection(
     }
 }
 
+/// Whether `message`, which an [`Error`] had, says that Slack takes nothing until somebody changes the credential or the destination.
+pub fn is_lasting_refusal(message: &str) -> bool {
+    let Some((_, reason)) = message.split_once(": ") else {
+        return false;
+    };
+    let code = reason.strip_prefix('`').and_then(|of| of.split_once('`'));
+    if let Some((code, _)) = code {
+        let known = ErrorCode::parse(code);
+        return known
+            .is_some_and(|code| code.class() == RetryClass::Permanent && !code.is_about_message());
+    }
+    let status = reason.strip_prefix("HTTP status ");
+    let status = status.and_then(|of| of.split([';', ' ']).next()?.parse().ok());
+    status.is_some_and(|status| classify_status(status).0 == RetryClass::Permanent)
+}
+
 fn classify_status(status: u16) -> (RetryClass, &'static str) {
     match status {
         429 => (RetryClass::Retry, "Slack asks to wait"),

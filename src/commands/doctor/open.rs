@@ -4,6 +4,7 @@ use crate::clock;
 use crate::commands::doctor::check::Check;
 use crate::config::hold;
 use crate::cycle::Context;
+use crate::cycle::readiness::is_refused;
 use crate::model::{Timestamp, WaitReason, WaitingMessages, Zone};
 use crate::output::waiting::waiting_line;
 use crate::store::Database;
@@ -62,7 +63,11 @@ fn messages_check(of: &WaitingMessages, zone: Zone) -> Check {
         (_, Some(_)) => TRIED_AGAIN.to_owned(),
         (_, None) => format!("{TRIED_AGAIN}; the lines about Slack say whether it answers"),
     };
-    Check::warn("messages", text, remedy)
+    match is_refused(of) {
+        // The reason bears the remedy.
+        true => Check::fail("messages", text, ""),
+        false => Check::warn("messages", text, remedy),
+    }
 }
 
 #[cfg(test)]
@@ -103,14 +108,19 @@ mod tests {
             why: why.to_owned(),
         };
         let lines = [
-            line("", failing("channel_not_found")),
+            line(
+                "",
+                failing("cannot post to Slack: `no_service`; create the webhook again"),
+            ),
+            line("", failing("Slack did not answer in time")),
             line("", WaitReason::Muted),
             line("", WaitReason::QuietHours),
             line("sink:bell", failing("sink `bell` answered HTTP 500")),
             line("sink:pager", WaitReason::NotTried),
         ];
         insta::assert_snapshot!(lines.join("\n"), @r"
-        ! Not delivered yet: 2 messages (Slack: 2 since Tue 3 Mar 09:00, failing since Tue 3 Mar 09:05: channel_not_found); the next cycle tries again; the lines about Slack say whether it answers
+        ✗ Not delivered yet: 2 messages (Slack: 2 since Tue 3 Mar 09:00, failing since Tue 3 Mar 09:05: cannot post to Slack: `no_service`; create the webhook again)
+        ! Not delivered yet: 2 messages (Slack: 2 since Tue 3 Mar 09:00, failing since Tue 3 Mar 09:05: Slack did not answer in time); the next cycle tries again; the lines about Slack say whether it answers
         ! Not delivered yet: 2 messages (Slack: 2 since Tue 3 Mar 09:00, held by a mute); `hushwatch mute --list` shows the mute
         ! Not delivered yet: 2 messages (Slack: 2 since Tue 3 Mar 09:00, held by quiet hours); they are sent when the quiet hours end
         ! Not delivered yet: 2 messages (sink `bell`: 2 since Tue 3 Mar 09:00, failing since Tue 3 Mar 09:05: sink `bell` answered HTTP 500); the next cycle tries again
