@@ -181,6 +181,30 @@ fn paths_lead_to_what_is_stored_and_nowhere_else() {
 }
 
 #[test]
+fn every_field_that_scripts_read_is_described() {
+    fn undescribed(schema: &serde_json::Value, place: &str, found: &mut Vec<String>) {
+        if let Some(properties) = schema["properties"].as_object() {
+            let lacks = properties.iter().filter(|(_, of)| {
+                let text = of["description"].as_str().unwrap_or_default();
+                of.is_object() && !text.ends_with('.')
+            });
+            found.extend(lacks.map(|(name, _)| format!("{place}/{name}")));
+        }
+        let parts: Vec<_> = match schema {
+            serde_json::Value::Object(parts) => parts.iter().collect(),
+            _ => Vec::new(),
+        };
+        for (name, part) in parts {
+            undescribed(part, &format!("{place}/{name}"), found);
+        }
+    }
+    let document = serde_json::from_str(include_str!("openapi.json")).expect("JSON");
+    let mut found = Vec::new();
+    undescribed(&document, "", &mut found);
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
 fn recent_events_are_masked_and_as_many_as_wanted() {
     let all = get("/api/recent-deliveries");
     assert!(
