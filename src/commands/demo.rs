@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::commands::explain::report_text;
-use crate::commands::status::status_text;
 use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE};
 use crate::config::{self, Sources};
@@ -76,7 +75,7 @@ async fn play() -> anyhow::Result<()> {
     say(&report_text(&report.context("it is stored")?, &app))?;
     say("── hushwatch status ──")?;
     let status = collect_status(&app.config, &app.store, Some(end)).await?;
-    say(&status_text(&status, &app))?;
+    say(&status.to_text("a database of the demo, removed at its end", app.style()))?;
     anyhow::ensure!(
         slack.unexpected().is_empty(),
         "Slack refused: {:?}",
