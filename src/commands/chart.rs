@@ -20,6 +20,7 @@ use crate::cycle::charts::{
     ChartSubject, heat_map, heat_row, load_mail, shown_until, volume_chart,
 };
 use crate::cycle::stats::watched_streams;
+use crate::cycle::unknown_name::{unknown_server, unknown_stream};
 use crate::model::{DAY, HOUR, ServerName, Span, StreamId, Timestamp};
 use crate::text::elide::elide;
 use crate::text::sanitize::clean;
@@ -127,17 +128,11 @@ async fn find_subjects(
     let mut watched: Vec<(ServerName, Vec<StreamId>)> = watched
         .map(|(server, streams)| (server.name.clone(), streams))
         .collect();
-    let names = |watched: &[(ServerName, Vec<StreamId>)]| {
-        elide(watched.iter().map(|(name, _)| name.to_string()), MAX_NAMES)
-    };
     if let Some(server) = &args.place.server {
-        let known = names(&watched);
+        let unknown = unknown_server(server, watched.iter().map(|(name, _)| name));
         watched.retain(|(name, _)| name.0 == *server);
         if watched.is_empty() {
-            let server = clean(server);
-            return Err(usage(&format!(
-                "no server is called `{server}`; there is {known}"
-            )));
+            return Err(usage(&unknown));
         }
     }
     let Some(stream) = &args.place.stream else {
@@ -149,18 +144,12 @@ async fn find_subjects(
         return Ok(all.collect());
     };
     let [(server, streams)] = watched.as_slice() else {
-        return Err(usage(&format!(
-            "--stream needs --server: there is {}",
-            names(&watched)
-        )));
+        let names = elide(watched.iter().map(|(name, _)| name.to_string()), MAX_NAMES);
+        return Err(usage(&format!("--stream needs --server: there is {names}")));
     };
     let stream = StreamId(stream.clone());
     if !streams.contains(&stream) {
-        let known = elide(streams.iter().map(ToString::to_string), MAX_NAMES);
-        let stream = clean(&stream.0);
-        return Err(usage(&format!(
-            "{server} has no stream `{stream}` that is watched; it has {known}"
-        )));
+        return Err(usage(&unknown_stream(&[server], &stream, streams)));
     }
     Ok(vec![ChartSubject {
         server: server.clone(),

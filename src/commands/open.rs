@@ -9,7 +9,7 @@ use crate::config::{Config, StoreSettings};
 use crate::cycle::outage::{Outage, OutageSubject};
 use crate::cycle::{Context, CycleError, CycleOptions, Notifier, SetupError, alert_outage};
 use crate::model::{ServerName, Timestamp};
-use crate::store::{self, ServerIdentity, Store};
+use crate::store::{self, Database, ServerIdentity, Store};
 
 /// Opens a context that sends nothing and creates no database where there is none.
 pub(crate) fn open_readonly(mut config: Config) -> Result<Arc<Context>, (u8, String)> {
@@ -61,14 +61,8 @@ pub(crate) async fn stored_servers(
     config: &Config,
     names: impl IntoIterator<Item = ServerName>,
 ) -> BTreeMap<ServerName, ServerIdentity> {
-    if missing_database(config).is_some() {
-        return BTreeMap::new();
-    }
-    let Ok(context) = open_context(config.clone(), std::io::sink()) else {
-        return BTreeMap::new();
-    };
     let names: Vec<ServerName> = names.into_iter().collect();
-    let identities = context.store.call(move |s| {
+    let read = move |s: &mut Database| {
         let mut identities = BTreeMap::new();
         for name in names {
             if let Some(identity) = s.server_identity(&name)? {
@@ -76,10 +70,29 @@ pub(crate) async fn stored_servers(
             }
         }
         Ok(identities)
-    });
-    identities.await.unwrap_or_else(|error| {
-        tracing::debug!("which servers are stored is not known: {error}");
-        BTreeMap::new()
+    };
+    read_stored(config, read).await
+}
+
+/// Returns every tag that stored mail has; nothing where there is no database, or none that can be read.
+pub(crate) async fn stored_tags(config: &Config) -> Vec<String> {
+    read_stored(config, Database::tag_names).await
+}
+
+/// Returns what `read` finds in the database; the default where there is none, or none that can be read.
+async fn read_stored<T: Default + Send + 'static>(
+    config: &Config,
+    read: impl FnOnce(&mut Database) -> Result<T, store::Error> + Send + 'static,
+) -> T {
+    if missing_database(config).is_some() {
+        return T::default();
+    }
+    let Ok(context) = open_context(config.clone(), std::io::sink()) else {
+        return T::default();
+    };
+    context.store.call(read).await.unwrap_or_else(|error| {
+        tracing::debug!("what is stored is not known: {error}");
+        T::default()
     })
 }
 

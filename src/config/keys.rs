@@ -76,7 +76,7 @@ pub(super) const SPECIAL: &[&str] = &["HUSHWATCH_DATABASE_URL"];
 const MIN_LIKENESS: f64 = 1.2;
 
 /// Returns the valid key most like `wrong`, if one is near enough to be what was meant.
-pub(super) fn nearest<'k>(wrong: &str, valid: &'k [impl AsRef<str>]) -> Option<&'k str> {
+pub fn nearest<'k>(wrong: &str, valid: &'k [impl AsRef<str>]) -> Option<&'k str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let likeness = |key: &str| {
         strsim::jaro_winkler(wrong, key) + 0.5 * strsim::jaro_winkler(&last(wrong), &last(key))

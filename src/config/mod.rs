@@ -42,6 +42,7 @@ use crate::secret::Secret;
 use crate::sentry::SentrySettings;
 
 pub use installed::InstalledService;
+pub use keys::nearest;
 pub use load::{Sources, load};
 pub use misplaced::refuse_secret_in_text;
 pub use problem::{ConfigProblem, ConfigWarning, io_reason};

@@ -24,6 +24,7 @@ mod sentry;
 mod sinks;
 pub(crate) mod stats;
 pub(crate) mod stored_message;
+pub(crate) mod unknown_name;
 
 pub(crate) use context::CurrentContext;
 pub use context::{Context, SetupError};

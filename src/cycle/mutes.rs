@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cycle::answers::show_unmuted;
 use crate::cycle::clock::current_instant;
 use crate::cycle::poll::servers::watched_servers;
+use crate::cycle::unknown_name::unknown_server;
 use crate::cycle::{Context, CycleError, CycleOptions};
 use crate::model::{Mute, Rule, ServerName, Timestamp, Zone};
 use crate::notify::mute::mute_scope;
@@ -154,9 +155,6 @@ pub(crate) async fn require_known_server(
     if known.iter().any(|known| known.name == *server) {
         return Ok(());
     }
-    let names: Vec<&str> = known.iter().map(|known| known.name.0.as_str()).collect();
-    Err(CycleError::Usage(format!(
-        "no server is called `{server}`; the servers are: {}",
-        names.join(", ")
-    )))
+    let names = known.iter().map(|known| &known.name);
+    Err(CycleError::Usage(unknown_server(&server.0, names)))
 }

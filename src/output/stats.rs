@@ -159,6 +159,16 @@ impl ServerStats {
         self.stored.is_none() && self.postmark.is_none() && self.days.iter().all(nothing)
     }
 
+    /// Whether the store or Postmark knows of any mail.
+    pub fn has_mail(&self) -> bool {
+        let is_some = |stored: &Option<StoredStats>, postmark: &Option<PostmarkStats>| {
+            stored.as_ref().is_some_and(|of| of.sent > 0)
+                || postmark.as_ref().is_some_and(|of| of.sent > 0)
+        };
+        let mut days = self.days.iter();
+        is_some(&self.stored, &self.postmark) || days.any(|day| is_some(&day.stored, &day.postmark))
+    }
+
     fn coverage_text(&self, whole: Duration) -> String {
         let covered = match self.covered {
             Duration::ZERO => return "nothing of it is stored".to_owned(),

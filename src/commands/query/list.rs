@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::commands::CommandResult;
+use crate::commands::open::stored_tags;
 use crate::commands::query::args::ListArgs;
 use crate::commands::query::merge::Dated;
-use crate::commands::query::{PostmarkQuery, print_answer, validate};
+use crate::commands::query::{PostmarkQuery, print_answer, unstored_tag, validate};
 use crate::config::Config;
 use crate::model::{ServerName, StreamId, Zone};
 use crate::postmark::{self, MAX_RESULTS, Page, Server, Window};
@@ -56,9 +57,13 @@ pub(super) async fn list<R: Dated>(
 ) -> CommandResult {
     let place = &args.scope.place;
     let stream = validate::stream(place.stream.as_deref())?;
-    let query = PostmarkQuery::open(config, place.server.as_deref()).await?;
-    let found = query.merge_newest(stream.as_ref(), args.limit, window, &fetch);
-    let found = found.await;
+    let query = PostmarkQuery::open(config, place.server.as_deref(), stream).await?;
+    let found = query.merge_newest(args.limit, window, &fetch);
+    let mut found = found.await?;
+    if let (Some(tag), true) = (&args.scope.tag, found.rows.is_empty()) {
+        let tags = stored_tags(config).await;
+        found.errors.extend(unstored_tag(tag.trim(), &tags));
+    }
     let more = match found.at_least {
         Some(true) if found.rows.len() as u64 >= MAX_RESULTS => {
             "Postmark shows at most 10,000 per search: narrow it with --since and --until"

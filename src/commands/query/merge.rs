@@ -27,16 +27,15 @@ struct Cursor<'q, R> {
 }
 
 impl PostmarkQuery {
-    /// Returns at most `limit` of the newest rows in `window` of all streams, or of `stream`. `fetch` returns so many rows of
+    /// Returns at most `limit` of the newest rows in `window` of the wanted streams. `fetch` returns so many rows of
     /// a stream, newest first, skipping the newest so many; they may lie outside the window.
     pub(super) async fn merge_newest<R: Dated>(
         &self,
-        stream: Option<&StreamId>,
         limit: u32,
         window: Window,
         fetch: &impl AsyncFn(&Server, &StreamId, u32, u32) -> Result<Page<R>, postmark::Error>,
-    ) -> Found<'_, R> {
-        let opened = self.query_streams(stream, async |server, stream| {
+    ) -> Result<Found<'_, R>, (u8, String)> {
+        let opened = self.query_streams(async |server, stream| {
             let mut cursor = Cursor {
                 server,
                 stream: stream.clone(),
@@ -49,7 +48,7 @@ impl PostmarkQuery {
             cursor.fetch_page(limit, window, fetch).await?;
             Ok(cursor)
         });
-        let (mut cursors, mut errors) = opened.await;
+        let (mut cursors, mut errors) = opened.await?;
         let mut rows = Vec::new();
         while rows.len() < limit as usize {
             let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(limit));
@@ -75,7 +74,7 @@ impl PostmarkQuery {
         let all_read = cursors
             .iter()
             .all(|cursor| cursor.is_at_end() && cursor.buffer.is_empty());
-        Found {
+        Ok(Found {
             total: match all_read {
                 true => rows.len() as u64,
                 false => cursors.iter().map(|cursor| cursor.total).sum(),
@@ -84,7 +83,7 @@ impl PostmarkQuery {
             at_least: Some(cursors.iter().any(|cursor| cursor.total >= MAX_RESULTS)),
             rows,
             errors,
-        }
+        })
     }
 }
 

@@ -30,10 +30,10 @@ pub struct MessageArgs {
 /// Prints what became of one message. Two requests at the server that has it, one at every other.
 pub(in crate::commands) async fn message(config: &Config, args: &MessageArgs) -> CommandResult {
     let id = validate::message("ID", Some(&args.id))?.unwrap_or_default();
-    let query = PostmarkQuery::open(config, args.server.as_deref()).await?;
+    let query = PostmarkQuery::open(config, args.server.as_deref(), None).await?;
     let (found, mut errors) = query
         .query_all(async |server| find_message(server, &id).await)
-        .await;
+        .await?;
     // Errors of other servers do not matter once it is found.
     if let Some(known) = found.into_iter().flatten().next() {
         return print(&match args.json {

@@ -44,6 +44,7 @@ use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::config::{Config, ServerConfig, TokenSource};
 use crate::cycle::poll::servers::merge_with_listing;
+use crate::cycle::unknown_name::{unknown_server, unknown_tag};
 use crate::model::{ServerName, StreamId, Zone};
 use crate::postmark::{self, Postmark, Server};
 use crate::text::sanitize::clean;
@@ -52,6 +53,8 @@ use crate::text::sanitize::clean;
 struct PostmarkQuery {
     zone: Zone,
     servers: Vec<Target>,
+    /// The stream that was asked for; `None` for all of them.
+    stream: Option<StreamId>,
 }
 
 struct Target {
@@ -63,13 +66,17 @@ struct Target {
 }
 
 impl PostmarkQuery {
-    /// Returns a query of every watched server, or of the one called `only`. Costs one request where the servers are
+    /// Returns a query of `stream`, or all streams, of every watched server, or of the one called `only`. Costs one request where the servers are
     /// those of an account.
     ///
     /// # Errors
     /// The exit code and the text, where `only` cannot be a name or no server bears it, or where the account gives no
     /// answer.
-    async fn open(config: &Config, only: Option<&str>) -> Result<Self, (u8, String)> {
+    async fn open(
+        config: &Config,
+        only: Option<&str>,
+        stream: Option<StreamId>,
+    ) -> Result<Self, (u8, String)> {
         let only = validate::server(only)?;
         let quick = with_interactive_timeouts(config.clone());
         let settings = postmark::Settings {
@@ -80,14 +87,10 @@ impl PostmarkQuery {
         let postmark = Postmark::new(&settings).map_err(|e| failure(&e))?;
         let mut servers = servers(config, only, &postmark).await?;
         if let Some(only) = only {
-            let known = names(servers.iter().map(|server| &server.name.0));
+            let unknown = unknown_server(only, servers.iter().map(|server| &server.name));
             servers.retain(|server| server.name.0 == only);
             if servers.is_empty() {
-                let why = format!(
-                    "no server is called `{}`; the servers are: {known}; `hushwatch doctor` checks each",
-                    clean(only)
-                );
-                return Err((USAGE, why));
+                return Err((USAGE, unknown));
             }
         }
         let names = servers.iter().map(|server| server.name.clone());
@@ -103,6 +106,7 @@ impl PostmarkQuery {
         Ok(Self {
             zone: config.time_zone,
             servers: servers.iter().map(target).collect(),
+            stream,
         })
     }
 
@@ -110,10 +114,13 @@ impl PostmarkQuery {
     /// whose mail is stored under a name, one more request asks the server who it is.
     ///
     /// A server without a stream of the wanted name is passed over, as long as another has it.
+    ///
+    /// # Errors
+    /// The exit code and the text, where every server says that it has no such stream.
     async fn query_all<'q, T>(
         &'q self,
         ask: impl AsyncFn(&'q Target) -> Result<T, LookupError>,
-    ) -> (Vec<T>, Vec<String>) {
+    ) -> Result<(Vec<T>, Vec<String>), (u8, String)> {
         let ask = async |server: &'q Target| {
             server.check_identity().await?;
             ask(server).await
@@ -127,10 +134,15 @@ impl PostmarkQuery {
                 Err(error) => errors.push(server.error_line(&error)),
             }
         }
-        if answers.is_empty() {
-            errors.extend(self.stream_missing_text(&missing).await);
+        if answers.is_empty()
+            && let Some(unknown) = self.describe_missing_stream(&missing).await
+        {
+            if errors.is_empty() {
+                return Err((USAGE, unknown));
+            }
+            errors.push(unknown);
         }
-        (answers, errors)
+        Ok((answers, errors))
     }
 
     /// Returns `stream`, or `server/stream` where there are several servers.
@@ -192,6 +204,12 @@ fn failure(error: &postmark::Error) -> (u8, String) {
 fn names<'n>(names: impl IntoIterator<Item = &'n String>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| clean(name)).collect();
     names.join(", ")
+}
+
+/// Returns the error that no mail has `tag`; `None` where some has, or nothing is known of any tag.
+fn unstored_tag(tag: &str, stored: &[String]) -> Option<String> {
+    let is_unknown = !stored.is_empty() && !stored.iter().any(|known| known == tag);
+    is_unknown.then(|| unknown_tag(tag, stored))
 }
 
 /// Prints what was found; an error beside it makes the command incomplete.

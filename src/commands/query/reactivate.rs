@@ -13,24 +13,25 @@ use crate::commands::stdout::print;
 use crate::commands::{CommandResult, INCOMPLETE, USAGE};
 use crate::model::{ServerName, StreamId, Timestamp};
 use crate::postmark::{
-    BounceFilter, BounceRow, ErrorKind, PAGE, Server, Suppression, SuppressionFilter,
+    self, BounceFilter, BounceRow, ErrorKind, PAGE, Server, Suppression, SuppressionFilter,
 };
 use crate::text::format::plural;
 use crate::text::sanitize::{clean, clean_lines, json_line};
 
 /// What Postmark calls a complaint, as the reason of a suppression and as the type of a bounce.
 const COMPLAINT: &str = "SpamComplaint";
+/// What an answer with status 404 comes to.
+const NOT_FOUND: &str = "that it does not find it any more (status 404); look for the address on the stream's Suppressions page at Postmark";
 
 pub(super) async fn reactivate(
     query: &PostmarkQuery,
     address: &str,
-    stream: Option<&StreamId>,
     args: &SuppressionsArgs,
 ) -> CommandResult {
-    let shown = clean(address);
+    let (shown, stream) = (clean(address), query.stream.as_ref());
     // Where no list of a server names it, bounces that made it inactive count.
     let all = query.query_all(async |server| blocks_of_server(server, address, stream).await);
-    let (blocks, mut errors) = flatten(all.await);
+    let (blocks, mut errors) = flatten(all.await?);
     let can = blocks.iter().filter(|block| block.can_reactivate()).count();
     let description = query.describe(&blocks);
     if !args.json {
@@ -227,7 +228,10 @@ impl Block<'_> {
         if let Some(bounce) = &self.bounce {
             return activate(api, bounce).await;
         }
-        let removal = api.unsuppress(&self.stream, address).await?;
+        let removal = match api.unsuppress(&self.stream, address).await {
+            Err(error) if is_not_found(&error) => return Ok((false, NOT_FOUND.to_owned())),
+            removal => removal?,
+        };
         if removal.is_done() {
             return Ok((true, removal.status));
         }
@@ -297,6 +301,7 @@ async fn blocks_of_server<'q>(
 async fn activate(api: &Server, bounce: &BounceRow) -> Result<Answer, LookupError> {
     match api.activate(bounce.id).await {
         Ok(said) => Ok((true, said)),
+        Err(error) if is_not_found(&error) => Ok((false, NOT_FOUND.to_owned())),
         Err(error) => match (error.kind(), error.said()) {
             (ErrorKind::Refused { .. }, Some(said)) => {
                 Ok((false, without_final_period(said).to_owned()))
@@ -304,6 +309,10 @@ async fn activate(api: &Server, bounce: &BounceRow) -> Result<Answer, LookupErro
             _ => Err(error.into()),
         },
     }
+}
+
+fn is_not_found(error: &postmark::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Refused { status: 404, .. })
 }
 
 /// Returns a sentence without its final period, as another part follows.

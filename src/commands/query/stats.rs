@@ -8,12 +8,12 @@ use chrono::NaiveDate;
 use clap::Args;
 
 use crate::clock;
-use crate::commands::CommandResult;
 use crate::commands::open::{cycle_error, open_readonly};
 use crate::commands::query::args::ScopeArgs;
 use crate::commands::query::error::{LookupError, Scope};
 use crate::commands::query::validate::{self, checked, usage};
-use crate::commands::query::{PostmarkQuery, Target, print_answer};
+use crate::commands::query::{PostmarkQuery, Target, print_answer, unstored_tag};
+use crate::commands::{CommandResult, USAGE};
 use crate::config::Config;
 use crate::cycle::Context;
 use crate::cycle::stats::StreamStats;
@@ -63,9 +63,9 @@ enum PostmarkAnswer {
 pub(in crate::commands) async fn stats(config: &Config, args: &StatsArgs) -> CommandResult {
     let range = read_range(config, args)?;
     let context = open_readonly(config.clone())?;
-    let query = PostmarkQuery::open(config, args.scope.place.server.as_deref()).await?;
-    let collected = collect(&query, &context, &range).await;
-    let (report, errors) = collected.map_err(cycle_error)?;
+    let server = args.scope.place.server.as_deref();
+    let query = PostmarkQuery::open(config, server, range.stream.clone()).await?;
+    let (report, errors) = collect(&query, &context, &range).await?;
     let text = match args.scope.json {
         true => json_line(&report.to_json(&errors)),
         false => report.to_text(query.zone),
@@ -100,10 +100,10 @@ async fn collect(
     query: &PostmarkQuery,
     context: &Context,
     range: &StatsQuery,
-) -> Result<(StatsReport, Vec<String>), store::Error> {
+) -> Result<(StatsReport, Vec<String>), (u8, String)> {
     let (answers, mut errors) = query
         .query_all(async |server| Ok((server, fetch_postmark(server, range).await)))
-        .await;
+        .await?;
     let one_has_it = answers.iter().any(|(_, answer)| answer.is_ok());
     let (mut servers, mut missing) = (Vec::new(), Vec::new());
     for (server, answer) in &answers {
@@ -114,14 +114,24 @@ async fn collect(
             Ok(_) => {}
         }
         let mut stats = server_stats(&server.name, range, answer.as_ref().ok());
-        add_stored(context, &mut stats, range).await?;
+        let added = add_stored(context, &mut stats, range).await;
+        added.map_err(cycle_error)?;
         // A stream that Postmark no longer has may still be stored.
         if !(lacks && one_has_it && stats.is_empty()) {
             servers.push(stats);
         }
     }
-    if !one_has_it {
-        errors.extend(query.stream_missing_text(&missing).await);
+    if !one_has_it && let Some(unknown) = query.describe_missing_stream(&missing).await {
+        if errors.is_empty() && servers.iter().all(ServerStats::is_empty) {
+            return Err((USAGE, unknown));
+        }
+        errors.push(unknown);
+    }
+    if let Some(tag) = &range.tag
+        && !servers.iter().any(ServerStats::has_mail)
+    {
+        let tags = context.store.call(Database::tag_names).await;
+        errors.extend(unstored_tag(&tag.0, &tags.map_err(cycle_error)?));
     }
     let report = StatsReport {
         span: range.span,

@@ -1,8 +1,13 @@
 //! Asks the streams of one server one after another; one that fails does not hide the others.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+
 use crate::commands::query::error::{LookupError, Scope};
 use crate::commands::query::{PostmarkQuery, Target, names};
-use crate::model::StreamId;
+use crate::cycle::unknown_name::unknown_stream;
+use crate::model::{ServerName, StreamId};
 use crate::text::sanitize::clean;
 
 /// The number of streams without an answer after which the rest of a server is not asked.
@@ -71,37 +76,29 @@ impl Target {
 }
 
 impl PostmarkQuery {
-    /// Asks `wanted`, or every stream, of every server. The errors of streams follow those of the servers that gave no
+    /// Asks the wanted stream, or every stream, of every server. The errors of streams follow those of the servers that gave no
     /// answer.
+    ///
+    /// # Errors
+    /// The exit code and the text, where no server has the stream.
     pub(crate) async fn query_streams<'q, T>(
         &'q self,
-        wanted: Option<&StreamId>,
         ask: impl AsyncFn(&'q Target, &StreamId) -> Result<T, LookupError>,
-    ) -> StreamResults<T> {
+    ) -> Result<StreamResults<T>, (u8, String)> {
         let all = self.query_all(async |server| {
             let ask = async |stream: &StreamId| ask(server, stream).await;
-            server.query_streams(wanted, ask).await
+            server.query_streams(self.stream.as_ref(), ask).await
         });
-        flatten(all.await)
+        Ok(flatten(all.await?))
     }
 
-    /// Returns the error that no server has the wanted stream; `missing` are those without it. One request where there is
-    /// one such server.
-    pub(crate) async fn stream_missing_text(&self, missing: &[&Target]) -> Option<String> {
-        let [one] = missing else {
-            return (!missing.is_empty()).then(|| {
-                let names = names(missing.iter().map(|server| &server.name.0));
-                format!("{names}: no such stream; `hushwatch doctor` shows the streams of each")
-            });
-        };
-        let has = match one.streams().await {
-            Ok(streams) => format!(
-                "it has {}; `hushwatch doctor` shows more",
-                names(streams.iter().map(|s| &s.0))
-            ),
-            Err(_) => "`hushwatch doctor` shows those it has".to_owned(),
-        };
-        Some(format!("{}: no such stream; {has}", clean(&one.name.0)))
+    /// Says that the servers that were asked are `missing` the wanted stream; `None` where none is. One request for each of them.
+    pub(crate) async fn describe_missing_stream(&self, missing: &[&Target]) -> Option<String> {
+        let wanted = self.stream.as_ref().filter(|_| !missing.is_empty())?;
+        let listed = join_all(missing.iter().map(|server| server.streams())).await;
+        let listed: BTreeSet<StreamId> = listed.into_iter().flatten().flatten().collect();
+        let servers: Vec<&ServerName> = missing.iter().map(|server| &server.name).collect();
+        Some(unknown_stream(&servers, wanted, &listed))
     }
 }
 

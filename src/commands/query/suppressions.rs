@@ -82,11 +82,11 @@ pub(in crate::commands) async fn suppressions(
         reason: args.reason.map(|reason| reason.name().to_owned()),
     };
     let domain = domain("--domain", args.domain.as_deref())?;
-    let query = PostmarkQuery::open(config, args.place.server.as_deref()).await?;
+    let query = PostmarkQuery::open(config, args.place.server.as_deref(), stream).await?;
     if let Some(address) = wanted {
-        return reactivate::reactivate(&query, &address, stream.as_ref(), args).await;
+        return reactivate::reactivate(&query, &address, args).await;
     }
-    let lists = query.query_streams(stream.as_ref(), async |server, stream| {
+    let lists = query.query_streams(async |server, stream| {
         let mut list = server.api()?.suppressions(stream, &filter).await?;
         list.retain(|suppression| fits(suppression, &filter, domain.as_deref()));
         let located = list.into_iter().map(|row| Located {
@@ -96,7 +96,7 @@ pub(in crate::commands) async fn suppressions(
         });
         Ok(located.collect::<Vec<_>>())
     });
-    let (lists, errors) = lists.await;
+    let (lists, errors) = lists.await?;
     let mut rows: Vec<_> = lists.into_iter().flatten().collect();
     rows.sort_by_key(|of| (Reverse(of.row.since), of.row.address.clone()));
     let total = rows.len() as u64;

@@ -2,12 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::store::Error;
+use crate::store::{Database, Error};
 
 use super::{Session, values};
 
 /// The place of all mail in the aggregates; keys of tags begin at 1.
 pub(super) const ALL_MAIL: i64 = 0;
+
+impl Database {
+    /// Returns the name of every tag that stored mail ever had, in order.
+    pub fn tag_names(&mut self) -> Result<Vec<String>, Error> {
+        self.rows("SELECT name FROM tags ORDER BY name", &[], |row| row.get(0))
+    }
+}
 
 /// Keys of the tags of one call.
 pub(super) struct Tags<'m>(BTreeMap<&'m str, i64>);

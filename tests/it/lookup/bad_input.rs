@@ -137,7 +137,7 @@ fn an_unknown_server_or_stream_is_named() {
         let args = [verb, &["--server", "shpo\u{1b}[2J"]].concat();
         said.push(one_line(&world, &args, 2));
         let args = [verb, &["--stream", "nonsense"]].concat();
-        said.push(one_line(&world, &args, 1));
+        said.push(one_line(&world, &args, 2));
         assert_eq!(world.run(&args).report, "", "{verb:?}");
         for wrong in ["..", ".", "a/b", "a b", "a\u{200b}"] {
             let args = [verb, &["--stream", wrong]].concat();
@@ -176,9 +176,31 @@ fn a_stream_that_no_server_has_is_one_line() {
     world.postmark.server("blog");
     let said = VERBS.map(|verb| {
         let args = [verb, &["--stream", "nonsense"]].concat();
-        one_line(&world, &args, 1)
+        one_line(&world, &args, 2)
     });
     insta::assert_snapshot!("stream_of_no_server", said.join("\n"));
+}
+
+#[test]
+fn a_tag_that_no_mail_has_is_named_in_json_too() {
+    let mut world = world();
+    let sent = at("2026-03-03T11:30:00Z");
+    let mail = Mail::new("outbound", sent, "ops@example.com").tag("welcome");
+    world.shop.push(mail);
+    world.cycle(at(crate::lookup::NOW));
+    world.set_aside("the first message has tests of its own");
+    for verb in ["messages", "bounces", "stats"] {
+        let known = [verb, "--tag", "welcome", "--since", "2026-03-03"];
+        assert_eq!(world.run(&known).code, 0, "{verb}");
+        let typo = [verb, "--tag", "welcom", "--since", "2026-03-03"];
+        let said = one_line(&world, &typo, 1);
+        let expected =
+            "no stored mail has the tag `welcom` (did you mean `welcome`?); known tags: welcome";
+        assert!(said.contains(expected), "{said}");
+        let answer = world.run(&[&typo[..], &["--json"]].concat());
+        assert_eq!(answer.code, 1);
+        assert_eq!(answer.report["errors"][0], expected, "{}", answer.report);
+    }
 }
 
 #[test]
