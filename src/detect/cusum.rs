@@ -125,23 +125,28 @@ impl Cusum {
         budget: f64,
         max_usual_sent: u64,
     ) -> Self {
-        let level_at = |hour: usize| Hazard::GROWTH.level_multiplier(sums, hour, &[]);
-        let levels: Vec<f64> = (0..=series.len() / WEEK)
-            .map(|week| level_at(week * WEEK))
-            .collect();
-        let hours = || (0..series.len()).map(|hour| (hour, levels[hour / WEEK]));
-        let then = hours().map(|(hour, level)| mean.before[hour] * level);
-        let then: Vec<f64> = then.collect();
-        let today = hours().map(|(hour, level)| mean.now.at(series.start(hour)) * level);
-        let today: Vec<f64> = today.collect();
+        let level =
+            |sums: &RunningSums, hour: usize| Hazard::GROWTH.level_multiplier(sums, hour, &[]);
+        let expected = |profile: &Profile, sums: &RunningSums| -> Vec<f64> {
+            let weeks = profile.before.chunks(WEEK).enumerate();
+            let weeks = weeks.map(|(week, hours)| (hours, level(sums, week * WEEK)));
+            weeks
+                .flat_map(|(hours, level)| hours.iter().map(move |mean| mean * level))
+                .collect()
+        };
+        let then = expected(mean, sums);
+        // What today's profile has of a growth is no growth beyond it.
+        let by_today = mean.as_of_today(series);
+        let sums_by_today = RunningSums::new(series, &by_today);
+        let today = expected(&by_today, &sums_by_today);
         let known = UNKNOWN_HOURS.min(series.len() / 2);
         let dispersion = dispersion(series, &then, known);
         let mut peaks = peaks(series, &then, dispersion, known, f64::INFINITY).1;
-        let by_today = self::peaks(series, &today, dispersion, 0, f64::INFINITY).1;
+        let today = self::peaks(series, &today, dispersion, 0, f64::INFINITY).1;
         // Each peak counts for the worse of what it was by the profile of its time, as soon as that was known, and by today's, rank by
         // rank.
-        peaks.resize(peaks.len().max(by_today.len()), 0.0);
-        for (peak, today) in peaks.iter_mut().zip(by_today) {
+        peaks.resize(peaks.len().max(today.len()), 0.0);
+        for (peak, today) in peaks.iter_mut().zip(today) {
             *peak = peak.max(today);
         }
         let covered = series.covered() as f64;
@@ -163,7 +168,7 @@ impl Cusum {
             max_usual_sent,
             dispersion,
             end: series.start(series.len()),
-            level: level_at(series.len()),
+            level: level(&sums_by_today, series.len()),
             last,
             tail: tail.into_model(),
             limit,

@@ -174,6 +174,16 @@ impl Profile {
         }
     }
 
+    /// Returns the profile with each hour of `series` by the table of today.
+    pub(super) fn as_of_today(&self, series: &HourlySeries) -> Self {
+        let hours = 0..series.len();
+        Self {
+            calendar: self.calendar,
+            before: hours.map(|hour| self.now.at(series.start(hour))).collect(),
+            now: self.now.clone(),
+        }
+    }
+
     /// Returns the profile of what `change` makes of each intensity.
     pub(super) fn map(&self, change: impl Fn(f64) -> f64) -> Self {
         Self {
