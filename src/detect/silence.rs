@@ -27,6 +27,10 @@ const MIN_EXPECTED: f64 = 0.5;
 const NORMAL_SHARE: f64 = 0.5;
 /// Where usual days miss that, what a low one has is normal, too, if it is as many messages as this.
 const MIN_LOW_VOLUME: f64 = 2.0;
+/// A pause that so many days in a row before had at the same hours, each with mail after it, is what the sender does now ...
+const REPEATED_DAYS: u32 = 2;
+/// ... where each began no later by more than this, or by a third of it.
+const MAX_LATER: Duration = HOUR.saturating_mul(2);
 /// A gap that was a false alarm lifts the limit to at most this multiple of itself.
 const MAX_FALSE_ALARM_FACTOR: f64 = 1.2;
 
@@ -177,7 +181,10 @@ impl Silence {
         known: Timestamp,
     ) -> Option<Duration> {
         if !self.bursts.only_bursts {
-            return self.baseline.detection_delay(history, from, known);
+            let delay = self.baseline.detection_delay(history, from, known)?;
+            let mut delays = (0..24).map(|hours| Span::new(from, from + delay + HOUR * hours));
+            let told = delays.find(|gap| !self.is_repeated(history, *gap, gap.length()))?;
+            return Some(told.length());
         }
         // In a stream of nothing but bursts, until the next one is missing.
         let missing = self.bursts.detection_delay(history, from);
@@ -267,6 +274,7 @@ impl Silence {
         let is_silence = |gap: Span| {
             surprise > threshold
                 && length > INDEX_LAG
+                && !self.is_repeated(history, gap, length)
                 && (self.bursts.only_bursts || is_missed(gap))
         };
         let verdict = match gap {
@@ -311,6 +319,23 @@ impl Silence {
             tag: tag.cloned(),
             ..Finding::new(Rule::SendSilence, verdict, severity, evidence)
         }
+    }
+
+    /// Returns whether the days before `gap` had the same pause: the hours in which the sender sends are others now. The bound of its
+    /// `length` holds all the same.
+    fn is_repeated(&self, history: &History, gap: Span, length: Duration) -> bool {
+        let later = MAX_LATER.min(gap.length() / 3);
+        let had_pause = |back: u32| {
+            let pause = Span::new(gap.from + later - DAY * back, gap.until - DAY * back);
+            let after = Span::new(pause.until, pause.from + DAY - later);
+            history.messages.covers(pause)
+                && history.sent_in(&[pause]) == 0
+                && history.sent_in(&[after]) > 0
+        };
+        let bound = || self.baseline.bound.length(history, gap.from);
+        gap.length() < DAY
+            && (1..=REPEATED_DAYS).all(had_pause)
+            && bound().is_none_or(|bound| length <= bound)
     }
 
     /// Returns the burst that is latest in a stream of nothing but bursts, where no other mail was sent since the last one.

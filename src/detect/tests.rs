@@ -4,7 +4,7 @@ use crate::model::{
     HourCount, MINUTE, Rule, SampledMessage, SilenceEvidence, Span, ToldBounces, Verdict,
 };
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod bursts;
 mod delivery;
