@@ -22,6 +22,7 @@ use crate::detect::gap_length::GapLengthModel;
 use crate::detect::hazard::{Hazard, RunningSums};
 use crate::detect::hourly_series::split_by_hour;
 use crate::detect::profile::IntensityTable;
+use crate::detect::training::went_into_use;
 use crate::model::{DAY, HOUR, History, Span, Timestamp};
 
 /// How long a simulated outage is followed.
@@ -162,7 +163,8 @@ fn hours(span: Span) -> f64 {
 /// at once from what a person called a false alarm.
 pub(super) fn training_cutoff(history: &History, at: Timestamp) -> Timestamp {
     let last = history.last_sent(at).unwrap_or(at);
-    let age = last.since(history.first_seen_at.unwrap_or(last));
+    let first = went_into_use(history, last).or(history.first_seen_at);
+    let age = last.since(first.unwrap_or(last));
     let usual = last.floor(if age < YOUNG_STREAM { DAY } else { 7 * DAY });
     let false_alarm = history.last_false_alarm(last);
     let false_alarm = false_alarm.map(|ended| ended.floor(HOUR) + HOUR);

@@ -11,8 +11,8 @@ use ring::digest::{Context, SHA256};
 use crate::detect::level_shift::LevelShift;
 use crate::detect::silence::training_cutoff;
 use crate::model::{
-    Coverage, History, HourCount, Judgement, LearnedKey, MarkedTime, PackedWeeks, Rules, Span,
-    Timestamp, WEEK, WeekDigest, by_week,
+    Coverage, HOUR, History, HourCount, Judgement, LearnedKey, MarkedTime, PackedWeeks, Rules,
+    Span, Timestamp, WEEK, WeekDigest, by_week,
 };
 
 /// The number of the learner: to be raised with every change of what is learned from the same past, or of how that is written, so
@@ -22,6 +22,14 @@ pub(super) const LEARNER: u32 = 7;
 /// What is older than this before the week of the last mail teaches nothing: 54 weeks. Hourly counts are kept for 400 days, so all
 /// of it is known, whenever in the two weeks after that it is learned.
 const MAX_AGE: Duration = WEEK.saturating_mul(54);
+
+/// What was sent before a pause of at least this length ...
+const MIN_PAUSE: Duration = WEEK.saturating_mul(2);
+/// ... in a time so many times as short, was a trial, if every pause since is so many times as short ...
+const TRIAL_IN_PAUSE: u32 = 2;
+const USE_IN_PAUSE: u32 = 4;
+/// ... in at least this time, with more mail.
+const MIN_USE: Duration = WEEK;
 
 /// Settings that change what is learned of one series.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +76,34 @@ pub(super) struct LearnedTime {
     pub until: Timestamp,
 }
 
+/// Returns when a stream went into use that was only tried before, and paused for weeks in between, by its mail until `until`; `None`
+/// where there was no such trial. Of when it sends, the trial and the pause say nothing.
+pub(super) fn went_into_use(history: &History, until: Timestamp) -> Option<Timestamp> {
+    let hours = &history.hours[..history.hours.partition_point(|h| h.first_at < until)];
+    let (first, last) = (hours.first()?.first_at, hours.last()?.last_at);
+    let gap = |pair: &[HourCount]| Span::new(pair[0].last_at, pair[1].first_at);
+    let most = last.since(first) / (1 + TRIAL_IN_PAUSE);
+    let early = hours.windows(2).map(gap).enumerate();
+    let early = early.take_while(|(_, pause)| pause.from.since(first) <= most);
+    let (place, pause) = early.max_by_key(|(_, pause)| pause.length())?;
+    if pause.length() < MIN_PAUSE || pause.length() <= pause.from.since(first) * TRIAL_IN_PAUSE {
+        return None;
+    }
+    let (trial, used) = hours.split_at(place + 1);
+    let longest = used.windows(2).map(|pair| gap(pair).length()).max()?;
+    let sent = |hours: &[HourCount]| hours.iter().map(|hour| hour.sent).sum::<u64>();
+    let is_expected = |mark: &MarkedTime| {
+        let is_false_alarm = mark.feedback.judgement == Judgement::FalseAlarm;
+        is_false_alarm && !mark.span.intersect(pause).is_empty()
+    };
+    let was_tried = longest * USE_IN_PAUSE <= pause.length()
+        && last.since(pause.until) >= MIN_USE
+        && sent(trial) < sent(used)
+        && history.messages.covers(pause)
+        && !history.marked.iter().any(is_expected);
+    was_tried.then(|| pause.until.floor(HOUR))
+}
+
 impl LearnedTime {
     /// Returns what an evaluation at `at` learns from.
     pub(super) fn at(history: &History, at: Timestamp) -> Self {
@@ -76,8 +112,10 @@ impl LearnedTime {
         let week = until.floor(WEEK).max(at.floor(WEEK) - WEEK);
         let since = week - MAX_AGE;
         let is_all_known = history.first_seen_at.is_none_or(|first| first >= since);
+        let since = if is_all_known { Timestamp::MIN } else { since };
+        let in_use = went_into_use(history, until);
         Self {
-            since: if is_all_known { Timestamp::MIN } else { since },
+            since: in_use.map_or(since, |in_use| in_use.max(since)),
             until,
         }
     }

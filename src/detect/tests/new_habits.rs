@@ -1,8 +1,18 @@
-//! What a sender does from now on, and did not do before: other hours, more mail.
+//! What a sender does from now on, and did not do before: its first use, other hours, more mail.
 
 use super::recovery::by_hour;
 use super::*;
-use crate::model::WEEK;
+use crate::detect::training::went_into_use;
+use crate::model::{Feedback, Judgement, MarkedTime, WEEK};
+
+/// One message at noon on the first three days, nothing until the 43rd, and thirty in each working hour from then on.
+fn tried_before_use(day: u32, hour: u32) -> u32 {
+    match (day, hour) {
+        (0..3, 12) => 1,
+        (43.., 8..18) => 30,
+        _ => 0,
+    }
+}
 
 fn at(day: u32, hour: u32) -> Timestamp {
     start() + DAY * day + HOUR * hour
@@ -22,6 +32,74 @@ fn breaches(
         found.is_some_and(|finding| finding.verdict == Verdict::Breach)
     };
     times.filter(|at| is_breach(at)).collect()
+}
+
+#[test]
+fn a_stream_that_was_tried_weeks_before_its_use_has_no_drop_once_it_is_used() {
+    let sent = by_hour(70, tried_before_use);
+    let history = history(sent, at(70, 0));
+    let busy = (50..70).flat_map(|day| [at(day, 10), at(day, 14)]);
+    assert_eq!(breaches(&history, Rule::SendDrop, busy), []);
+}
+
+#[test]
+fn a_stop_of_such_a_stream_is_told_by_what_its_use_was() {
+    let stop = at(54, 9);
+    let mut sent = by_hour(70, tried_before_use);
+    sent.retain(|sent| *sent < stop);
+    let history = history(sent, at(70, 0));
+    let hours = (1..9).map(|hour| stop + HOUR * hour);
+    let told = breaches(&history, Rule::SendSilence, hours);
+    assert!(!told.is_empty());
+}
+
+#[test]
+fn a_trial_is_short_and_long_ago_and_its_use_has_no_such_pause() {
+    let in_use = |at_hour: &dyn Fn(u32, u32) -> u32, days: u32| {
+        let history = history(by_hour(days, at_hour), at(days, 0));
+        went_into_use(&history, at(days, 0))
+    };
+    let began = at(43, 8);
+    assert_eq!(in_use(&tried_before_use, 52), Some(began));
+    assert_eq!(in_use(&tried_before_use, 49), None, "used for six days");
+    // Mail once a month, a holiday of a sender of months, and a steady one.
+    let monthly = |day: u32, hour: u32| u32::from(day.is_multiple_of(30) && hour == 9) * 20;
+    assert_eq!(in_use(&monthly, 200), None);
+    let holiday = |day: u32, hour: u32| {
+        let is_at_work = !(60..90).contains(&day) && (8..18).contains(&hour);
+        u32::from(is_at_work)
+    };
+    assert_eq!(in_use(&holiday, 150), None);
+    assert_eq!(in_use(&|_, _| 1, 60), None);
+    // What was sent before was more than what is sent now.
+    let campaign = |day: u32, hour: u32| {
+        if day < 3 {
+            600
+        } else {
+            tried_before_use(day, hour)
+        }
+    };
+    assert_eq!(in_use(&campaign, 52), None);
+}
+
+#[test]
+fn a_pause_that_a_person_called_a_false_alarm_is_learned_from() {
+    let pause = Span::new(at(2, 12), at(43, 8));
+    let marked = MarkedTime {
+        incident: "ektn6n35".to_owned(),
+        rule: Rule::SendSilence,
+        span: pause,
+        feedback: Feedback {
+            judgement: Judgement::FalseAlarm,
+            by: "ops".to_owned(),
+            at: pause.until,
+        },
+    };
+    let history = History {
+        marked: vec![marked],
+        ..history(by_hour(52, tried_before_use), at(52, 0))
+    };
+    assert_eq!(went_into_use(&history, at(52, 0)), None);
 }
 
 /// From 06 to 20 o'clock, and from the 42nd day on from 14 to 03.
