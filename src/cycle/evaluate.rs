@@ -5,6 +5,7 @@ mod canary;
 mod commit;
 mod dns;
 mod found_late;
+mod judging;
 mod learned;
 mod unwatched;
 
@@ -19,7 +20,8 @@ use crate::cycle::evaluate::all_servers::evaluate_all_servers;
 use crate::cycle::evaluate::canary::evaluate_canary;
 use crate::cycle::evaluate::commit::{build_commit, load_notified};
 use crate::cycle::evaluate::dns::evaluate_dns;
-use crate::cycle::evaluate::found_late::{evaluate_found_late, instants_of_found};
+use crate::cycle::evaluate::found_late::instants_of_found;
+use crate::cycle::evaluate::judging::{Judging, judge_apart};
 use crate::cycle::evaluate::unwatched::{close_unwatched, unwatched_servers};
 use crate::cycle::lease::Leases;
 use crate::cycle::poll::outcome::PollOutcome;
@@ -75,10 +77,11 @@ pub(crate) struct CycleEvaluation {
     pub mutes: Vec<Mute>,
 }
 
-/// Evaluates every polled server, closes what nobody watches, and commits the result.
+/// Evaluates every polled server, closes what nobody watches, and commits the result. A server whose evaluation panicked leaves `polls`:
+/// nothing is stored of its poll, so that the next cycle evaluates what this one did not.
 pub(crate) async fn evaluate(
     context: &Context,
-    polls: &[PollOutcome],
+    polls: &mut Vec<PollOutcome>,
     others: &OtherPolls,
     leases: &Leases,
     now: Timestamp,
@@ -103,15 +106,19 @@ pub(crate) async fn evaluate(
     servers.extend(evaluate_canary(context, canary, leases, &policy, now).await?);
     let records = others.dns.as_ref();
     servers.extend(evaluate_dns(context, records, leases, &policy, now).await?);
-    // While one is judged, the next are read.
+    // While some are judged, each on a thread of its own, the next are read.
     let evaluate = |poll| evaluate_polled_server(context, poll, policy.clone(), series, now);
     let evaluated = stream::iter(polls.iter().map(evaluate)).buffered(MAX_EVALUATED_AT_ONCE);
-    servers.extend(evaluated.try_collect::<Vec<_>>().await?);
+    let evaluated = evaluated.try_collect::<Vec<_>>().await?;
+    let is_judged: Vec<bool> = evaluated.iter().map(Option::is_some).collect();
+    servers.extend(evaluated.into_iter().flatten());
     for name in unwatched_servers(context, polls, now).await? {
         if leases.take(&name).await?.is_ok() {
             servers.push(close_unwatched(context, name, &policy, now).await?);
         }
     }
+    let mut is_judged = is_judged.into_iter();
+    polls.retain(|_| is_judged.next().unwrap_or(true));
     let mut evaluation = CycleEvaluation::new(&servers, mutes, now, context.style());
     evaluation.log();
     let notified = load_notified(context, &servers).await?;
@@ -230,13 +237,14 @@ impl ServerEvaluation {
     }
 }
 
+/// Reads what is known of a server and judges it; `None` where that panicked.
 async fn evaluate_polled_server(
     context: &Context,
     poll: &PollOutcome,
     policy: Policy,
     series: usize,
     now: Timestamp,
-) -> Result<ServerEvaluation, store::Error> {
+) -> Result<Option<ServerEvaluation>, store::Error> {
     let store = &context.store;
     let name = poll.name().clone();
     let read = move |s: &mut Database| {
@@ -254,7 +262,6 @@ async fn evaluate_polled_server(
     let sandbox = identity.is_some_and(|server| server.is_sandbox());
     let rules = context.config.rules_for(&poll.server);
     let rules = rules.with(|rules| rules.sandbox = sandbox);
-    let mut log = IncidentLog::new(poll.name().clone(), incidents.clone());
     let instants = instants_to_evaluate(&context.config.schedule, poll, now);
     let late = instants_of_found(&context.config.schedule, poll);
     let keep = context.config.store.keep;
@@ -270,44 +277,25 @@ async fn evaluate_polled_server(
     evaluator.set_past_losses(losses);
     let refused = detect::evaluate_smtp_errors(&smtp_errors, now);
     evaluator.set_server_findings(vec![refused]);
-    let mut transitions = Vec::new();
-    transitions.extend(evaluate_found_late(
-        &mut evaluator,
-        &mut log,
-        poll,
-        &histories,
-        &context.config.schedule,
-    ));
-    evaluator.judge_from(&poll.judged_from);
-    if poll.needs_list {
-        evaluator.judge_no_stream();
-    }
-    let of_all = evaluator.evaluate_cycle(&mut log, &poll.health, &histories, &instants, now);
-    transitions.extend(of_all);
-    learned::keep(store, poll.name(), evaluator.take_learned(), now).await;
-    learned::pack_weeks(store, poll.name(), &histories, now).await;
-    let mute_end = evaluator.end_mutes(&mut log, now);
-    transitions.extend(mute_end.open.iter().cloned());
-    drop_superseded_reminders(&mut transitions, &incidents);
-    let previous = &poll.previous_state;
-    let seen_until = previous.last_complete_at.unwrap_or(previous.first_start_at);
-    let mut unseen = Vec::new();
-    if matches!(poll.health, PollHealth::Complete) {
-        for (stream, history) in histories.iter().filter(|(_, h)| !h.hours.is_empty()) {
-            let gap = history.since_beginning(Span::new(seen_until, now));
-            let holes = history.messages.holes(gap);
-            unseen.extend(holes.into_iter().map(|hole| (stream.clone(), hole)));
-        }
-    }
-    Ok(ServerEvaluation {
-        name: poll.name().to_string(),
-        incidents: log.incidents().cloned().collect(),
-        transitions,
-        route: context.route(Some(&poll.server)),
-        seen_until,
-        unseen,
-        mute_end,
-    })
+    let route = context.route(Some(&poll.server));
+    let judging = Judging {
+        evaluator,
+        poll: poll.clone(),
+        histories,
+        incidents,
+        instants,
+        schedule: context.config.schedule.clone(),
+        now,
+    };
+    let Some(judged) = judge_apart(poll.name(), move || judging.judge()).await else {
+        return Ok(None);
+    };
+    learned::keep(store, poll.name(), judged.learned, now).await;
+    learned::pack_weeks(store, poll.name(), &judged.histories, now).await;
+    Ok(Some(ServerEvaluation {
+        route,
+        ..judged.evaluation
+    }))
 }
 
 /// Returns the instants before `now` that are still to be evaluated: those of the schedule since the last complete cycle, once

@@ -173,7 +173,7 @@ async fn run_steps(
     let answered = take_answers(context, now).await;
     let leases = Arc::new(Leases::new(store, &context.worker_id, config.store.lease));
     let servers = discover_servers(context, now, Some(&*leases)).await?;
-    let polls = poll_servers(context, servers, &leases, options, now).await?;
+    let mut polls = poll_servers(context, servers, &leases, options, now).await?;
     if let Some(skew) = polls.outcomes.iter().find_map(|poll| poll.skew) {
         let held = leases.take_for_commit();
         store.call(move |s| s.release_leases(&held)).await?;
@@ -186,7 +186,7 @@ async fn run_steps(
         #[cfg(not(feature = "doctor"))]
         dns: None,
     };
-    let mut evaluation = evaluate(context, &polls.outcomes, &others, &leases, now).await?;
+    let mut evaluation = evaluate(context, &mut polls.outcomes, &others, &leases, now).await?;
     let answered = answered.into_iter().map(ReportedStep::from);
     evaluation.transitions.splice(..0, answered);
     // Whichever process is the last to poll knows everything, and the whole day.
