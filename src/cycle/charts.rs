@@ -13,8 +13,8 @@ use crate::cycle::stats::delivered_total;
 use crate::model::{
     HOUR, History, Incident, ServerName, Span, StreamId, StreamKey, Timestamp, Zone,
 };
-use crate::notify::context::problem_span;
 use crate::notify::phrase::problem_name;
+use crate::notify::problem_span::problem_span;
 use crate::store::{self, Database};
 use crate::text::format::plural;
 

@@ -1,15 +1,19 @@
 //! The transition function of one incident: its state and a finding in, its new state and the steps taken out.
 
+mod inhibition;
+
 use std::time::Duration;
 
 use crate::decide::Policy;
 use crate::decide::id::incident_id;
+use crate::decide::transition::inhibition::outlasts_inhibition;
 use crate::model::{
     DAY, Evidence, Finding, HOUR, Incident, IncidentState, Rule, ServerName, Severity, Span, Step,
     Timestamp, USUAL_PERIOD, Verdict,
 };
 
 pub(super) use crate::model::STAYS_CLOSED;
+pub(super) use inhibition::uninhibit;
 
 /// An open incident is notified again after this long.
 const REMINDER_INTERVAL: Duration = DAY;
@@ -352,60 +356,6 @@ pub(super) const fn disable(incident: &mut Incident, at: Timestamp) -> StepTaken
     }
 }
 
-/// Returns whether the incident of a tag, of a rate or of one of several streams, inhibited while its whole stream was silent,
-/// nothing was delivered or all of them were silent, still holds now that this is over. Most end with it, and those are never
-/// notified.
-fn outlasts_inhibition(
-    policy: &Policy,
-    incident: &Incident,
-    finding: &Finding,
-    block: NotificationBlock,
-) -> bool {
-    let wanted = !policy.digest_mode || incident.severity == Severity::Wake;
-    let outlasts_rate =
-        incident.rule.is_rate() || matches!(incident.rule, Rule::DomainBlocks | Rule::DeliveryDrop);
-    // What a mute held back is told by its end.
-    let may_outlast = incident.tag.is_some()
-        || ((outlasts_rate || block.outlasts_stop) && !incident.notification_deferred);
-    may_outlast
-        && !incident.notified
-        && incident.suppressed_until.is_none()
-        && wanted
-        && finding.verdict == Verdict::Breach
-}
-
-/// Returns the reminder that notifies of an incident once nothing inhibits it any more; `None` where it belongs to the
-/// digest alone, or is within its suppression time.
-pub(super) fn uninhibit(
-    policy: &Policy,
-    incident: &mut Incident,
-    at: Timestamp,
-    block: NotificationBlock,
-) -> Option<StepTaken> {
-    let is_for_digest =
-        policy.digest_mode && incident.severity == Severity::Warn && !incident.notified;
-    let is_ending = matches!(
-        incident.state,
-        IncidentState::Open {
-            within_since: Some(_)
-        }
-    );
-    let is_ending_unheard = is_ending && !incident.notified;
-    // A sum over days stands longer than a window does: what it is of was told by what inhibited it, and by nobody where that was a mute.
-    let is_old = !incident.notification_deferred && is_sum_of_old_bounces(&incident.evidence, at);
-    if is_for_digest || is_ending_unheard || is_old || incident.suppressed_until.is_some() {
-        return None;
-    }
-    incident.last_reminder_at = at;
-    Some(notify(incident, (Step::Reminded, at), block, true))
-}
-
-/// Whether it is an excess that was added up over days, of which nothing bounced for a day.
-fn is_sum_of_old_bounces(evidence: &Evidence, at: Timestamp) -> bool {
-    matches!(evidence, Evidence::Rate(rate) if rate.lasting.is_some()
-        && rate.newest_at.is_some_and(|newest| at.since(newest) > DAY))
-}
-
 /// Takes `step` and decides whether it is notified; what only a mute or quiet hours keep back is deferred to their end.
 fn notify(
     incident: &mut Incident,
@@ -419,6 +369,9 @@ fn notify(
         incident.deferred_by_quiet_hours = !block.muted;
     }
     incident.notification_deferred = !notified && (incident.notification_deferred || due);
+    if notified {
+        incident.first_told = !incident.notified;
+    }
     incident.notified |= notified;
     if let Evidence::Rate(rate) = &incident.evidence
         && notified

@@ -10,10 +10,11 @@ use crate::model::{Incident, IncidentState, MINUTE, Severity};
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_phrase;
-use crate::notify::context::{lasted, since_when, unread_phrase, whole_span, worst_phrase};
+use crate::notify::context::worst_phrase;
 use crate::notify::describe::describe_dated;
 use crate::notify::location::location;
 use crate::notify::phrase::problem_name;
+use crate::notify::problem_span::{lasted, since_when, unread_phrase, whole_span};
 use crate::text::format::{format_date_time, format_time};
 use crate::text::sanitize::clean;
 
@@ -75,10 +76,14 @@ fn summary(incident: &Incident, style: Style) -> String {
             "{closed} {at}, it had stood since {from} {zone}{worst}"
         ));
     }
+    let ended = match incident.rule.is_of_events() {
+        true => "expired",
+        false => "resolved",
+    };
     if span.length() < MINUTE {
         // Of one bounce, or of some of one moment.
         let zone = style.zone.name();
-        return clean(&format!("resolved: it happened at {from} {zone}{worst}"));
+        return clean(&format!("{ended}: it happened at {from} {zone}{worst}"));
     }
     let until = format_time(span.until, style.zone);
     let zone = style.zone.name();
@@ -87,12 +92,12 @@ fn summary(incident: &Incident, style: Style) -> String {
     if let Some(returned_at) = incident.returned_at() {
         let returned = format_time(returned_at, style.zone);
         return clean(&format!(
-            "resolved: it was there from {from} to {until} {zone}, with a pause until it returned {returned}{worst}"
+            "{ended}: it was there from {from} to {until} {zone}, with a pause until it returned {returned}{worst}"
         ));
     }
     let length = lasted(incident, span);
     clean(&format!(
-        "resolved: it lasted {length}, from {from} to {until} {zone}{worst}"
+        "{ended}: it lasted {length}, from {from} to {until} {zone}{worst}"
     ))
 }
 
@@ -100,6 +105,7 @@ fn summary(incident: &Incident, style: Style) -> String {
 const fn end_of(incident: &Incident) -> &'static str {
     match incident.closed_by {
         Some(_) => "closed",
+        None if incident.rule.is_of_events() => "expired",
         None => "over",
     }
 }

@@ -442,8 +442,9 @@ impl Evidence {
     }
 
     /// Returns the time of what was wrong, where that is known of single bounces or messages: not of the instants that judged it.
-    pub const fn problem(&self) -> Option<Span> {
+    pub fn problem(&self) -> Option<Span> {
         match self {
+            Self::Events { times, .. } => span_of(times.first().copied(), times.last().copied()),
             Self::Rate(rate) => rate.wave,
             Self::Delivery(delivery) => span_of(delivery.since, delivery.newest_lost),
             Self::DeliveryDrop(drop) => span_of(Some(drop.since), drop.newest_lost),

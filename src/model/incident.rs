@@ -88,6 +88,9 @@ pub struct Incident {
     /// Whether any step of it was told.
     #[serde(rename = "told")]
     pub notified: bool,
+    /// Whether the step that was told last was the first one that people heard of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first_told: bool,
     /// Whether a mute keeps back what would have been told of it: its end tells it.
     #[serde(default, rename = "withheld")]
     pub notification_deferred: bool,
@@ -181,6 +184,7 @@ impl Incident {
             state: IncidentState::Open { within_since: None },
             judged_at: at,
             notified: true,
+            first_told: false,
             notification_deferred: false,
             deferred_by_quiet_hours: false,
             held_by_quiet_since: None,
@@ -324,6 +328,15 @@ impl Incident {
     /// Whether both are of one problem at one place: the later one took the place of the earlier.
     pub fn is_same_problem(&self, other: &Self) -> bool {
         self.subject() == other.subject() && self.rule.problem() == other.rule.problem()
+    }
+
+    /// Whether the problem of one that is over was seen to end: not of what a person closed, nobody watches any more or became the new
+    /// normal, nor of single events, after which merely time passed.
+    pub fn was_seen_to_end(&self) -> bool {
+        let is_given_up =
+            self.evidence.new_level().is_some() || self.evidence.given_up_burst().is_some();
+        let is_open_ended = self.closed_by.is_some() || self.is_unwatched() || is_given_up;
+        !is_open_ended && !self.rule.is_of_events()
     }
 
     /// Whether it ended because it is no longer watched.

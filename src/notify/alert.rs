@@ -3,9 +3,10 @@
 use crate::model::{
     DAY, HOUR, Incident, IncidentState, Severity, Step, Timestamp, Transition, Zone,
 };
-use crate::notify::context::{context_lines, resolved_lines, since_when};
+use crate::notify::context::{context_lines, resolved_lines};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
+use crate::notify::problem_span::since_when;
 use crate::notify::runbook::next_step;
 use crate::notify::{Level, Message, headline_with_end};
 use crate::text::format::{format_time, short_time};
@@ -30,12 +31,12 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
             describe_resolved(incident, transition.at, style)
         );
         let lines = resolved_lines(incident, transition.at, style);
-        return Message::new(Level::Resolved, &headline, lines, &footer);
+        return Message::new(end_level(incident), &headline, lines, &footer);
     }
     let level = Level::from(incident.severity);
     let what = format!(
         "{}{location}: {}",
-        step_prefix(transition.step),
+        step_prefix(transition),
         describe_open_at(incident, transition.at, style)
     );
     let headline = headline_with_end(&what, &day_suffix(transition));
@@ -45,8 +46,9 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
 }
 
 /// Returns how the first line begins where the incident was told before.
-pub(crate) const fn step_prefix(step: Step) -> &'static str {
-    match step {
+pub(crate) const fn step_prefix(transition: &Transition) -> &'static str {
+    match transition.step {
+        _ if transition.incident.first_told => "",
         Step::Reminded => "still ",
         Step::Escalated => "worse ",
         Step::Opened | Step::Resolved => "",
@@ -98,6 +100,22 @@ pub(crate) fn over_since(incident: &Incident, now: Timestamp) -> Option<Timestam
     (is_seen && now.since(over) > HOUR).then_some(over)
 }
 
+/// Returns the level of the end of an incident: resolved is only what was seen to end.
+pub(crate) fn end_level(incident: &Incident) -> Level {
+    match incident.was_seen_to_end() {
+        true => Level::Resolved,
+        false => Level::Closed,
+    }
+}
+
+/// Returns the level of the ends of several incidents in one message or line.
+pub(crate) fn joint_end_level<'i>(mut incidents: impl Iterator<Item = &'i Incident>) -> Level {
+    match incidents.all(Incident::was_seen_to_end) {
+        true => Level::Resolved,
+        false => Level::Closed,
+    }
+}
+
 impl From<Severity> for Level {
     fn from(severity: Severity) -> Self {
         match severity {
@@ -112,6 +130,45 @@ mod tests {
     use super::*;
     use crate::model::Rule;
     use crate::notify::samples::course_of;
+
+    #[test]
+    fn the_first_message_of_an_incident_is_never_still_or_worse() {
+        let style = Style {
+            zone: Zone::UTC,
+            mask: true,
+        };
+        let mut first = course_of(Rule::BounceRate).step("opened").clone();
+        for (step, known) in [(Step::Reminded, "still "), (Step::Escalated, "worse ")] {
+            first.step = step;
+            first.incident.first_told = true;
+            let headline = |of: &Transition| alert(of, style).headline().to_owned();
+            assert!(
+                headline(&first).starts_with("shop/"),
+                "{}",
+                headline(&first)
+            );
+            first.incident.first_told = false;
+            assert!(headline(&first).starts_with(known), "{}", headline(&first));
+        }
+    }
+
+    #[test]
+    fn only_what_was_seen_to_end_is_resolved() {
+        let style = Style {
+            zone: Zone::UTC,
+            mask: true,
+        };
+        let title = |of: &Transition| alert(of, style).title();
+        let bounce = course_of(Rule::OperatorBounce).step("resolved").clone();
+        let expired = "☑ CLOSED shop/outbound: expired, no further bounce for a day";
+        assert_eq!(title(&bounce), expired);
+        let mut end = course_of(Rule::SendSilence).step("resolved").clone();
+        assert!(title(&end).starts_with("✅ RESOLVED "), "{}", title(&end));
+        end.incident.recovered_at = None;
+        end.incident.closed_by = Some("ops".to_owned());
+        let closed = "☑ CLOSED shop/outbound: closed by ops, mail is still stopped";
+        assert_eq!(title(&end), closed);
+    }
 
     #[test]
     fn an_end_that_is_told_late_says_since_when_it_is_over() {

@@ -1,10 +1,11 @@
 //! What opened and resolved while hushwatch did not run or could not read mail.
 
 use crate::model::{Incident, Span};
-use crate::notify::alert::Style;
-use crate::notify::context::{lasted, problem_span, unread_phrase, worst_phrase};
+use crate::notify::alert::{Style, end_level};
+use crate::notify::context::worst_phrase;
 use crate::notify::location::location;
 use crate::notify::phrase::problem_name;
+use crate::notify::problem_span::{lasted, problem_span, unread_phrase};
 use crate::notify::{Level, Message};
 use crate::text::format::{plural, short_range};
 
@@ -24,7 +25,7 @@ pub fn catch_up(
         let unread = unread.map_or_else(String::new, |unread| format!(", {unread}"));
         format!(
             "{} {}: {} {} ({}){worst}{unread} · {}",
-            Level::Resolved.sign(),
+            end_level(incident).sign(),
             location(incident),
             problem_name(incident.rule),
             range(problem),

@@ -5,9 +5,10 @@ use crate::model::{
     DAY, Evidence, Incident, IncidentState, Judgement, Rule, STAYS_CLOSED, Severity, Timestamp,
 };
 use crate::notify::alert::Style;
-use crate::notify::context::{since_when, worst_phrase};
+use crate::notify::context::worst_phrase;
 use crate::notify::describe::{describe_worst, other_server};
 use crate::notify::phrase::problem_name;
+use crate::notify::problem_span::since_when;
 use crate::text::format::{format_duration, short_time};
 use crate::text::sanitize::clean;
 
@@ -27,6 +28,10 @@ pub(super) fn closed_headline(incident: &Incident) -> Option<String> {
     Some(match (&incident.evidence, &incident.closed_by) {
         (Evidence::ServerChange(change), Some(person)) => {
             format!("{} was accepted by {}", other_server(change), clean(person))
+        }
+        // Some mail would have ended it.
+        _ if incident.rule == Rule::SendSilence && incident.closed_and_may_go_on().is_some() => {
+            format!("{closed}, mail is still stopped")
         }
         _ => format!("{}, {closed}", problem_name(incident.rule)),
     })
@@ -228,7 +233,7 @@ mod tests {
             ..opened.clone()
         };
         let text = live_message(&[opened, &shown], &shown, STYLE).to_text();
-        let headline = "✅ RESOLVED shop/outbound: no mail sent, closed as real by ops\n";
+        let headline = "☑ CLOSED shop/outbound: closed as real by ops, mail is still stopped\n";
         assert!(text.starts_with(headline), "{text}");
         assert!(text.contains(": no mail sent for 4 h.\n"), "{text}");
         let again =

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Evidence, Rule, Step, Transition};
-use crate::notify::alert::{Style, day_suffix, step_prefix};
+use crate::notify::alert::{Style, day_suffix, joint_end_level, step_prefix};
 use crate::notify::closed::closed_phrase;
-use crate::notify::context::{joint_problem_span, split_remedy};
+use crate::notify::context::split_remedy;
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::phrase::{group_phrase, group_recovery_phrase, recovery_phrase};
+use crate::notify::problem_span::joint_problem_span;
 use crate::notify::runbook::{advice, is_token};
 use crate::notify::unjudged::{is_quiet_week, is_unjudged};
 use crate::notify::{Level, MAX_LINE, Message, headline_with_end};
@@ -39,13 +40,18 @@ pub fn grouped_messages(steps: &[&Transition], style: Style) -> Vec<Message> {
     let is_over = first.step == Step::Resolved;
     let next = (!is_over).then(|| format!("→ {}.", group_advice(first)));
     let level = if is_over {
-        Level::Resolved
+        joint_end_level(steps.iter().map(|step| &step.incident))
     } else {
         Level::from(incident.severity)
     };
     let what = format!(
         "{}{}: {}",
-        step_prefix(first.step),
+        step_prefix(
+            steps
+                .iter()
+                .find(|s| s.incident.first_told)
+                .unwrap_or(first)
+        ),
         plural(steps.len() as u64, noun(steps)),
         headline_phrase(first, steps)
     );

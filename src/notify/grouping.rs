@@ -195,7 +195,9 @@ fn incident_updates<'s>(
     by_incident
         .into_values()
         .filter_map(|transitions| {
-            let shown = as_of_now(transitions.last()?, server.incidents, now);
+            let mut shown = as_of_now(transitions.last()?, server.incidents, now);
+            // Steps that are told together are all of them the first.
+            shown.incident.first_told = transitions.iter().any(|t| t.incident.first_told);
             Some((transitions, shown))
         })
         .flat_map(|(transitions, shown)| {
@@ -225,7 +227,10 @@ pub fn as_of_now(step: &Transition, incidents: &[Incident], now: Timestamp) -> T
     };
     Transition {
         at: now,
-        incident: incident.clone(),
+        incident: Incident {
+            first_told: step.incident.first_told,
+            ..incident.clone()
+        },
         ..step.clone()
     }
 }

@@ -10,6 +10,7 @@ use crate::notify::alert::Style;
 use crate::notify::describe::{
     SANDBOX, describe_missing_streams, describe_open_at, describe_same_server,
 };
+use crate::notify::digest::by_cause;
 use crate::notify::location::location;
 use crate::notify::misnamed::describe_misnamed_stream;
 use crate::notify::{Level, Message};
@@ -290,9 +291,10 @@ fn problem_lines(hello: &Hello, now: Timestamp, style: Style) -> Vec<String> {
             incident.id
         )
     };
-    let open = hello.open.iter();
-    let mut lines: Vec<String> = open.take(MAX_INCIDENTS).map(line).collect();
-    let rest = hello.open.len().saturating_sub(MAX_INCIDENTS);
+    let open = by_cause(&hello.open);
+    let causes = open.iter().map(|(cause, _)| *cause);
+    let mut lines: Vec<String> = causes.take(MAX_INCIDENTS).map(line).collect();
+    let rest = open.len().saturating_sub(MAX_INCIDENTS);
     if rest > 0 {
         lines.push(format!("… and {rest} more: hushwatch status"));
     }
@@ -306,7 +308,7 @@ fn problem_lines(hello: &Hello, now: Timestamp, style: Style) -> Vec<String> {
 
 /// Returns whether something is wrong already, and when the first digest comes.
 fn outlook(hello: &Hello, now: Timestamp, style: Style) -> String {
-    let state = match hello.open.len() as u64 {
+    let state = match by_cause(&hello.open).len() as u64 {
         0 => "No incident is open.".to_owned(),
         open => format!("{} already.", plural(open, "open incident")),
     };

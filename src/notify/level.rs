@@ -13,6 +13,8 @@ pub enum Level {
     /// A problem is over.
     #[serde(rename = "good")]
     Resolved,
+    /// Nobody is alerted any more, though the problem was not seen to end.
+    Closed,
     /// No alert: the headline bears its own sign, such as that of the digest.
     Info,
 }
@@ -24,6 +26,7 @@ impl Level {
             Self::Wake => "🔴",
             Self::Warn => "🟠",
             Self::Resolved => "✅",
+            Self::Closed => "☑",
             Self::Info => "📋",
         }
     }
@@ -34,6 +37,7 @@ impl Level {
             Self::Wake => "🔴 WAKE ",
             Self::Warn => "🟠 WARN ",
             Self::Resolved => "✅ RESOLVED ",
+            Self::Closed => "☑ CLOSED ",
             Self::Info => "",
         }
     }

@@ -2,15 +2,13 @@
 //! and the course so far. What a step says by itself is in `alert`.
 
 use crate::model::{DAY, Incident, IncidentState, MINUTE, Severity, Step, Timestamp, Transition};
-use crate::notify::alert::{Style, footer, step_prefix};
+use crate::notify::alert::{Style, end_level, footer, joint_end_level, step_prefix};
 use crate::notify::answered::acknowledged_line;
-use crate::notify::context::{
-    self, capitalized, context_lines, joint_problem_span, problem_span, resolved_lines,
-    worst_phrase,
-};
+use crate::notify::context::{capitalized, context_lines, resolved_lines, worst_phrase};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::grouped::{by_reason, group_advice, headline_phrase, name_lines, noun};
 use crate::notify::location::location;
+use crate::notify::problem_span::{self, joint_problem_span, problem_span};
 use crate::notify::runbook::next_step;
 use crate::notify::{Level, Message, headline_with_end};
 use crate::text::format::{format_length, format_time, plural, short_time};
@@ -35,7 +33,7 @@ pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) 
         let headline = headline_with_end(&what, &lasted);
         let lines = resolved_lines(incident, shown.at, style);
         let lines = lines.into_iter().chain(course);
-        return Message::new(Level::Resolved, &headline, lines, &footer);
+        return Message::new(end_level(incident), &headline, lines, &footer);
     }
     let days = shown.at.since(incident.opened_at).as_secs() / DAY.as_secs();
     let day = match days {
@@ -44,7 +42,7 @@ pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) 
     };
     // Only a reminder says nothing new; what got worse is news by itself.
     let still = match shown.step {
-        Step::Reminded => step_prefix(Step::Reminded),
+        Step::Reminded => step_prefix(shown),
         _ => "",
     };
     let what = describe_open_at(incident, shown.at, style);
@@ -61,7 +59,7 @@ pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) 
 
 /// Returns ` after 3 h 53 min`: how long the problem of `incidents` lasted; nothing where that is not known.
 fn lasted<'i>(incidents: impl Iterator<Item = &'i Incident> + Clone) -> String {
-    let is_unknown = |i: &Incident| i.is_unwatched() || i.closed_by.is_some();
+    let is_unknown = |i: &Incident| !i.was_seen_to_end();
     if incidents.clone().any(is_unknown) {
         return String::new();
     }
@@ -70,7 +68,7 @@ fn lasted<'i>(incidents: impl Iterator<Item = &'i Incident> + Clone) -> String {
         let span = problem_span(one);
         return match span.length() < MINUTE {
             true => String::new(),
-            false => format!(", after {}", context::lasted(one, span)),
+            false => format!(", after {}", problem_span::lasted(one, span)),
         };
     }
     // How long several lasted together is not known where one of them was not seen.
@@ -220,7 +218,7 @@ pub fn live_group(incidents: &[&Incident], at: Timestamp, style: Style) -> Messa
         style.zone.name()
     );
     Message::new(
-        level.map_or(Level::Resolved, Level::from),
+        level.map_or_else(|| joint_end_level(incidents.iter().copied()), Level::from),
         &group_headline(&all, &open),
         lines(&open, &over, style)
             .into_iter()
@@ -273,10 +271,9 @@ fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String
         let over = over
             .iter()
             .map(|t| format!("{} ({})", location(&t.incident), t.incident.id));
-        let over = name_lines(
-            Level::Resolved.label().trim_end(),
-            &over.collect::<Vec<_>>(),
-        );
+        let ends = all().map(|t| &t.incident).filter(|of| !of.is_open());
+        let level = joint_end_level(ends);
+        let over = name_lines(level.label().trim_end(), &over.collect::<Vec<_>>());
         return open.chain(over).collect();
     }
     let line = |t: &&Transition| {
@@ -287,7 +284,7 @@ fn lines(open: &[&Transition], over: &[&Transition], style: Style) -> Vec<String
         } else {
             let worst = worst_phrase(incident).map(|phrase| format!("; {phrase}"));
             let what = describe_resolved(incident, t.at, style) + &worst.unwrap_or_default();
-            (Level::Resolved, what)
+            (end_level(incident), what)
         };
         let place = location(incident);
         format!("{}{place}: {what} · {}", level.label(), incident.id)

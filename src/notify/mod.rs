@@ -27,6 +27,7 @@ pub mod mute;
 pub mod mute_ended;
 pub mod notice;
 pub(crate) mod phrase;
+pub(crate) mod problem_span;
 mod rate;
 pub mod routing;
 pub mod runbook;

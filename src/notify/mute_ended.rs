@@ -1,10 +1,10 @@
 //! What a mute or quiet hours kept back, in one message at their end.
 
 use crate::model::{Incident, MAX_QUIET_HOURS, Timestamp};
-use crate::notify::alert::{Style, over_since};
-use crate::notify::context::since_when;
+use crate::notify::alert::{Style, end_level, joint_end_level, over_since};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
+use crate::notify::problem_span::since_when;
 use crate::notify::runbook::next_step;
 use crate::notify::{Level, Message};
 use crate::text::format::{format_duration, format_time, plural, short_time};
@@ -23,13 +23,18 @@ pub fn mute_ended_messages(
     let over = |incident: &Incident| resolved_line(incident, now, style);
     let lines: Vec<String> = still.chain(resolved.iter().map(over)).collect();
     let severity = open.iter().map(|i| i.severity).max();
-    let level = severity.map_or(Level::Resolved, Level::from);
+    let end = joint_end_level(resolved.iter());
+    let level = severity.map_or(end, Level::from);
+    let ended = match end {
+        Level::Resolved => "resolved",
+        _ => "ended",
+    };
     let verdict = match (open.len() as u64, resolved.len() as u64) {
         (open, 0) => format!("{} still open", plural(open, "incident")),
-        (0, resolved) => format!("{} resolved meanwhile", plural(resolved, "incident")),
+        (0, resolved) => format!("{} {ended} meanwhile", plural(resolved, "incident")),
         (open, resolved) => {
             format!(
-                "{} still open, {resolved} resolved meanwhile",
+                "{} still open, {resolved} {ended} meanwhile",
                 plural(open, "incident")
             )
         }
@@ -96,7 +101,7 @@ fn resolved_line(incident: &Incident, now: Timestamp, style: Style) -> String {
     });
     format!(
         "{}{}: {}{over} · {}",
-        Level::Resolved.label(),
+        end_level(incident).label(),
         location(incident),
         describe_resolved(incident, now, style),
         incident.id

@@ -82,9 +82,9 @@ fn an_alert_has_at_most_six_lines_and_names_its_incident() {
         assert!(text.lines().count() <= 6, "{text}");
         let id = sample.incident.expect("an alert has an incident");
         assert!(text.contains(&format!("hushwatch explain {id}")), "{text}");
-        let words = ["🔴 WAKE ", "🟠 WARN ", "✅ RESOLVED "];
+        let words = ["🔴 WAKE ", "🟠 WARN ", "✅ RESOLVED ", "☑ CLOSED "];
         assert!(words.iter().any(|word| text.starts_with(word)), "{text}");
-        let is_over = sample.message.level() == Level::Resolved;
+        let is_over = matches!(sample.message.level(), Level::Resolved | Level::Closed);
         assert_eq!(text.contains("\n→ "), !is_over, "{text}");
     }
 }

@@ -14,16 +14,16 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::closed_phrase;
-use crate::notify::context::unread_phrase;
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::evidence::evidence_lines;
 use crate::notify::location::location;
 use crate::notify::mute::mute_line;
+use crate::notify::problem_span::{lasted, unread_phrase, whole_span};
 use crate::notify::runbook::{advice, commands};
 use crate::output::json::evidence::{evidence_json, span_json};
 use crate::output::json::{IncidentView, MuteView, TransitionView};
 use crate::text::elide::{elide, elide_middle};
-use crate::text::format::{format_date_time, format_length, format_range, format_time, plural};
+use crate::text::format::{format_date_time, format_range, format_time, plural};
 use crate::text::sanitize::{clean, mask, truncate};
 
 pub use crate::notify::runbook::resolves_when;
@@ -176,11 +176,17 @@ fn heading(report: &IncidentReport, style: Style) -> Vec<String> {
         IncidentState::Open { .. } => "open".to_owned(),
         IncidentState::Resolved { at, .. } => match closed_phrase(incident) {
             Some(closed) => format!("{closed} {}", format_time(at, style.zone)),
-            None => format!(
-                "resolved {} after {}",
-                format_time(at, style.zone),
-                format_length(Span::new(incident.first_opening(), at))
-            ),
+            None => {
+                let at = format_time(at, style.zone);
+                match incident.was_seen_to_end() {
+                    true => format!(
+                        "resolved {at}, it lasted {}",
+                        lasted(incident, whole_span(incident))
+                    ),
+                    false if incident.rule.is_of_events() => format!("expired {at}"),
+                    false => format!("ended {at}"),
+                }
+            }
         },
     };
     let returned = match incident.first_opened_at {

@@ -2,9 +2,9 @@
 
 use crate::model::{Incident, IncidentState, Judgement, Span, Timestamp, Zone};
 use crate::notify::alert::Style;
-use crate::notify::context::{self, unread_phrase};
 use crate::notify::describe::{describe_open_at, describe_settled, describe_worst};
 use crate::notify::location::location;
+use crate::notify::problem_span::{self, unread_phrase};
 use crate::output::json::ListedIncident;
 use crate::text::format::{format_exact, format_length, plural, short_range};
 use crate::text::sanitize::clean;
@@ -37,15 +37,14 @@ pub fn incidents_text(
 fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
     let incident = &listed.incident;
     let (lasted, what) = match resolved_at(incident) {
-        Some(at) => {
-            let stood = Span::new(incident.first_opening(), at);
-            let lasted = context::lasted(incident, stood);
+        Some(_) => {
+            let lasted = problem_span::lasted(incident, problem_span::whole_span(incident));
             let settled = incident.evidence.new_level().map(describe_settled);
             let settled = settled.map_or_else(String::new, |settled| format!("; {settled}"));
             (lasted, describe_worst(incident, now, style) + &settled)
         }
         None => {
-            let lasts = format_length(Span::new(incident.first_opening(), now));
+            let lasts = format_length(Span::new(problem_span::problem_span(incident).from, now));
             (
                 format!("{lasts}, open"),
                 describe_open_at(incident, now, style),

@@ -19,13 +19,13 @@ use crate::model::{
 use crate::notify::alert::Style;
 use crate::notify::answered::person;
 use crate::notify::closed::{closed_standing, closed_stop};
-use crate::notify::context::{since_when, unread_phrase};
 use crate::notify::describe::{
     SANDBOX, SWITCHED_OFF, describe_missing_streams, describe_open_at, describe_same_server,
 };
-use crate::notify::digest::{JudgedDay, UnusualStream, of_recipients, other_failures};
+use crate::notify::digest::{JudgedDay, UnusualStream, by_cause, of_recipients, other_failures};
 use crate::notify::location::{location, tag_label};
 use crate::notify::mute::mute_line;
+use crate::notify::problem_span::{since_when, unread_phrase};
 use crate::output::json::{IncidentView, MuteView, StreamView};
 use crate::output::readiness::Readiness;
 use crate::output::waiting::waiting_line;
@@ -203,7 +203,8 @@ impl StatusReport {
         if more > 0 {
             lines.push(format!("… and {more} more: hushwatch digest --print"));
         }
-        lines.push(match (self.open.len(), self.day.doubt()) {
+        let open = by_cause(&self.open);
+        lines.push(match (open.len(), self.day.doubt()) {
             (0, None) => "No open incidents".to_owned(),
             (0, Some(doubt)) => format!("No open incidents, but {doubt}"),
             (open, _) => match self.day.beside() {
@@ -211,7 +212,11 @@ impl StatusReport {
                 Some(beside) => format!("Open incidents: {open}; beside them, {beside}"),
             },
         });
-        lines.extend(self.open.iter().map(|i| incident_line(i, self.now, style)));
+        for (cause, hidden) in open {
+            lines.push(incident_line(cause, self.now, style));
+            let hidden = hidden.into_iter();
+            lines.extend(hidden.map(|i| format!("  {}", incident_line(i, self.now, style))));
+        }
         let closed = self.closed.iter();
         lines.extend(closed.filter_map(|i| closed_line(i, self.now, style)));
         let mutes = self

@@ -9,7 +9,7 @@ use crate::cycle::closed::closed_incidents;
 use crate::html::{Health, IncidentPageView, Medium, OverviewView, ServerPageView, ServerRow};
 use crate::model::{DAY, HOUR, Incident, ServerName, Severity, Span};
 use crate::notify::alert::Style;
-use crate::notify::context::problem_span;
+use crate::notify::problem_span::problem_span;
 use crate::output::explain::explain;
 use crate::overview::reading::{MAX_PAST, Reading};
 use crate::overview::status::{CollectedServers, Present};

@@ -88,7 +88,7 @@ fn an_incident_of_a_server_that_left_ends(process: Process) {
     assert_eq!(
         world.alerts(),
         [
-            "✅ RESOLVED alpha/outbound: no longer watched, the stream or its server is gone or left out"
+            "☑ CLOSED alpha/outbound: no longer watched, the stream or its server is gone or left out"
         ]
     );
     assert_eq!(cycle.report["open_incidents"], json!([]));
@@ -114,8 +114,8 @@ fn what_is_open_ends_with_the_token_of_the_account(process: Process) {
     assert_eq!(
         world.alerts(),
         [
-            "✅ RESOLVED Postmark account: no longer watched, no account token is set",
-            "✅ RESOLVED alpha/outbound: no longer watched, the stream or its server is gone or left out",
+            "☑ CLOSED Postmark account: no longer watched, no account token is set",
+            "☑ CLOSED alpha/outbound: no longer watched, the stream or its server is gone or left out",
         ]
     );
 }
@@ -146,7 +146,7 @@ fn an_incident_of_a_server_that_left_while_muted_ends_with_the_mute(process: Pro
     world.cycle(at("2026-03-03T15:00:00Z"));
     assert_eq!(
         world.alerts(),
-        ["✅ RESOLVED mute ended: 1 incident resolved meanwhile"]
+        ["☑ CLOSED mute ended: 1 incident ended meanwhile"]
     );
     world.cycle(at("2026-03-03T16:00:00Z"));
     assert_eq!(world.alerts(), [""; 0], "once");
@@ -308,11 +308,11 @@ fn an_account_of_which_no_server_is_watched_is_told(process: Process) {
     for (file, why) in [
         (
             "",
-            "no server is watched: the account has none; create one at Postmark, or use the token of the account that has them",
+            "the account has no server; create one at Postmark, or use the token of the account that has them",
         ),
         (
             ignored,
-            "no server is watched: the account has none but those that `ignore_servers` leaves out; leave one of them in",
+            "the account has no server but those that `ignore_servers` leaves out; leave one of them in",
         ),
     ] {
         let mut world = world(process, file);

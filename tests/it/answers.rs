@@ -200,7 +200,7 @@ fn a_false_alarm_is_closed_and_stays_closed_while_nothing_new_happens(process: P
     let closed = only(&world);
     assert_eq!(
         closed.title(),
-        "✅ RESOLVED shop/outbound: high bounce rate, closed as a false alarm by Amy Example"
+        "☑ CLOSED shop/outbound: high bounce rate, closed as a false alarm by Amy Example"
     );
     assert_eq!(closed.replies, message.replies, "no further post");
     let explained = world.run(&["explain", &id, "--json"]).report;
@@ -423,7 +423,7 @@ fn one_answer_to_a_grouped_message_is_of_all_that_it_names() {
     let message = only(&world);
     assert_eq!(
         message.title(),
-        "✅ RESOLVED 5 servers: closed as real by Amy Example"
+        "☑ CLOSED 5 servers: closed as real by Amy Example"
     );
     assert_eq!(message.replies.len(), 0, "{message:#?}");
     let status = world.run(&["status", "--json"]).report;

@@ -178,7 +178,7 @@ fn a_policy_that_falls_to_none_is_reported_and_may_be_accepted() {
     let closed = world.run(&["incident", id, "--close", "--now", &now]);
     assert_eq!(closed.code, 0, "{}", closed.stderr);
     assert_eq!(hours(&mut world, 33, 90), [], "it is what counts as good");
-    let closed = "✅ RESOLVED DNS of example.com: broken mail records, closed by unknown";
+    let closed = "☑ CLOSED DNS of example.com: broken mail records, closed by unknown";
     assert_eq!(world.alerts(), [closed]);
     dns.remove(DMARC);
     assert_eq!(hours(&mut world, 90, 116), step(104, "opened"));
@@ -213,6 +213,6 @@ fn what_never_was_good_is_no_drift_and_what_no_longer_sends_is_not_watched() {
     let last = steps.rfind(|step| step.starts_with("dns_drift"));
     assert_eq!(last.as_deref(), Some("dns_drift resolved"));
     let alerts = world.alerts();
-    let end = "✅ RESOLVED DNS of example.com: no longer watched, no mail of this domain was seen for a week";
+    let end = "☑ CLOSED DNS of example.com: no longer watched, no mail of this domain was seen for a week";
     assert!(alerts.iter().any(|line| line == end), "{alerts:#?}");
 }

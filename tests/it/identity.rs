@@ -99,7 +99,7 @@ fn an_accepted_server_has_a_history_of_its_own(process: Process) {
         world.alerts(),
         [
             "🔴 WAKE shop: its token belongs to another Postmark server, staging (server 9708912)",
-            "✅ RESOLVED shop: staging (server 9708912) was accepted by ops",
+            "☑ CLOSED shop: staging (server 9708912) was accepted by ops",
         ]
     );
     assert_eq!(accepted.report["servers"][0]["number"], json!(9_708_912));
@@ -296,6 +296,6 @@ fn what_a_person_closes_stays_closed_while_it_is_no_worse() {
     assert_eq!(next.report["open_incidents"], json!([]));
     assert_eq!(
         world.alerts(),
-        ["✅ RESOLVED shop/outbound: high bounce rate, closed by ops"]
+        ["☑ CLOSED shop/outbound: high bounce rate, closed by ops"]
     );
 }

@@ -121,9 +121,7 @@ fn what_is_open_on_a_server_that_left_the_file_ends_once_nobody_polled_it_twice(
     assert_eq!(ended.steps(), ["bounce_rate resolved"], "{}", ended.report);
     assert_eq!(
         world.alerts(),
-        [
-            "✅ RESOLVED shop/outbound: no longer watched, the stream or its server is gone or left out"
-        ]
+        ["☑ CLOSED shop/outbound: no longer watched, the stream or its server is gone or left out"]
     );
     let listed = world
         .run(&["incidents", "--json", "--since", "2026-03-01"])

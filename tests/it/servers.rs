@@ -182,9 +182,7 @@ fn the_incident_of_an_archived_stream_ends() {
     let cycle = world.cycle(at("2026-03-03T15:00:00Z"));
     assert_eq!(
         world.alerts(),
-        [
-            "✅ RESOLVED shop/outbound: no longer watched, the stream or its server is gone or left out"
-        ]
+        ["☑ CLOSED shop/outbound: no longer watched, the stream or its server is gone or left out"]
     );
     assert_eq!(cycle.report["open_incidents"], serde_json::json!([]));
 }

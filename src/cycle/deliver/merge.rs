@@ -97,7 +97,7 @@ fn to_merged(
     whole: &Message,
     telling: Option<&Telling>,
 ) -> MergedRows {
-    let is_over = whole.level() == Level::Resolved;
+    let is_over = matches!(whole.level(), Level::Resolved | Level::Closed);
     let mentions = rows
         .iter()
         .map(|row| row.message.placement.mention.as_str());

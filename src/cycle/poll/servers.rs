@@ -145,8 +145,8 @@ async fn account_reach(
 /// Returns why no server is watched though the list of the account was read.
 pub(crate) fn nothing_watched(config: &Config) -> String {
     match config.ignored.is_empty() {
-        true => "no server is watched: the account has none; create one at Postmark, or use the token of the account that has them",
-        false => "no server is watched: the account has none but those that `ignore_servers` leaves out; leave one of them in",
+        true => "the account has no server; create one at Postmark, or use the token of the account that has them",
+        false => "the account has no server but those that `ignore_servers` leaves out; leave one of them in",
     }
     .to_owned()
 }

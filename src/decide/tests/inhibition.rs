@@ -28,6 +28,30 @@ fn the_weaker_is_silent_while_the_stronger_is_open_and_reported_when_it_ends() {
 }
 
 #[test]
+fn a_rate_that_nobody_heard_of_is_told_by_its_next_breach_and_not_with_old_figures() {
+    let mut scene = Scene::new(false);
+    let both = |hour, bounces, hard| {
+        let mut bounces = rate(4, bounces);
+        if let Evidence::Rate(of) = &mut bounces.evidence {
+            of.until = Some(at(hour));
+        }
+        vec![bounces, finding(Rule::HardBounceWake, hard)]
+    };
+    scene.at(at(0), both(0, Verdict::Breach, Verdict::Breach));
+    scene.at(at(1), both(1, Verdict::Unresolved, Verdict::Within));
+    assert_eq!(
+        scene.at(at(2), both(2, Verdict::Unresolved, Verdict::Within)),
+        ["hard_bounce_wake resolved!"]
+    );
+    assert_eq!(
+        scene.at(at(3), both(3, Verdict::Breach, Verdict::Within)),
+        ["bounce_rate reminded!"]
+    );
+    let told = scene.log.incidents().find(|i| i.rule == Rule::BounceRate);
+    assert!(told.expect("it is open").first_told);
+}
+
+#[test]
 fn blindness_silences_everything_of_the_server() {
     let mut scene = Scene::new(false);
     scene.bounce(0, Verdict::Breach);

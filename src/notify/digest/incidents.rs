@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::model::{Incident, IncidentState, Rule, Span, Timestamp, Transition};
 use crate::notify::Level;
-use crate::notify::alert::Style;
+use crate::notify::alert::{Style, end_level, joint_end_level};
 use crate::notify::answered::person;
 use crate::notify::closed::closed_course;
-use crate::notify::context::{
-    joint_problem_span, problem_span, since_when, unread_phrase, was_low, worst_phrase,
-};
+use crate::notify::context::{was_low, worst_phrase};
 use crate::notify::describe::{describe_given_up, describe_open_at, describe_settled};
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
 use crate::notify::phrase::problem_name;
+use crate::notify::problem_span::{joint_problem_span, problem_span, since_when, unread_phrase};
 use crate::notify::rate::NONE_SINCE;
 use crate::text::elide::elide;
 use crate::text::format::{plural, short_range, short_time};
@@ -26,6 +25,22 @@ pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
     let all = known(data.open.iter());
     let own = |incident: &&Incident| stronger_of(incident, &all).is_none();
     all.iter().copied().filter(own).collect()
+}
+
+/// Returns the incidents by which people know of all of `open`, each with those that it hides.
+pub(crate) fn by_cause(open: &[Incident]) -> Vec<(&Incident, Vec<&Incident>)> {
+    let all: Vec<&Incident> = open.iter().collect();
+    let mut causes = Vec::new();
+    let mut hidden: BTreeMap<&str, Vec<&Incident>> = BTreeMap::new();
+    for incident in open {
+        match line_of(incident, &all) {
+            Some(cause) => hidden.entry(&cause.id).or_default().push(incident),
+            None => causes.push(incident),
+        }
+    }
+    let mut with_hidden = |cause: &Incident| hidden.remove(cause.id.as_str()).unwrap_or_default();
+    let causes = causes.into_iter();
+    causes.map(|cause| (cause, with_hidden(cause))).collect()
 }
 
 /// Returns the open incidents that are named, each with the one whose line names it. The parts of a stop of several streams are
@@ -211,6 +226,7 @@ pub(crate) struct EndedOtherwise {
     pub unwatched: usize,
     pub settled: usize,
     pub given_up: usize,
+    pub expired: usize,
 }
 
 impl EndedOtherwise {
@@ -225,13 +241,15 @@ impl EndedOtherwise {
                 counted.settled += 1;
             } else if incident.evidence.given_up_burst().is_some() {
                 counted.given_up += 1;
+            } else if incident.rule.is_of_events() {
+                counted.expired += 1;
             }
         }
         counted
     }
 
     pub(crate) const fn total(self) -> usize {
-        self.closed + self.unwatched + self.settled + self.given_up
+        self.closed + self.unwatched + self.settled + self.given_up + self.expired
     }
 
     /// Returns them in words, the first of which is counted by `first`: `1 closed by hand`, `2 no longer watched`.
@@ -241,6 +259,7 @@ impl EndedOtherwise {
             (self.unwatched, "no longer watched"),
             (self.settled, "settled at a lower level"),
             (self.given_up, "no longer expected"),
+            (self.expired, "expired"),
         ];
         let some = kinds.into_iter().filter(|(number, _)| *number > 0);
         let words = some.enumerate().map(|(index, (number, what))| {
@@ -327,7 +346,7 @@ fn ended_line(end: &Transition, data: &Day, now: Timestamp, style: Style) -> Str
     };
     format!(
         "{} {}: {what}{unseen} · {}",
-        Level::Resolved.sign(),
+        end_level(incident).sign(),
         location(incident),
         incident.id
     )
@@ -378,7 +397,7 @@ fn ended_group_line(ends: &[&Transition], now: Timestamp, style: Style) -> Strin
     };
     format!(
         "{} {}, {} {when}: {}",
-        Level::Resolved.sign(),
+        joint_end_level(incidents()).sign(),
         plural(ends.len() as u64, noun(rule)),
         problem_name(rule),
         places(incidents())

@@ -27,6 +27,7 @@ use crate::text::format::{count, format_day, format_zoned_range, plural, short_t
 use crate::text::sparkline::{UNSEEN, sparkline};
 
 use fleet::fleet_lines;
+pub(crate) use incidents::by_cause;
 use incidents::{EndedOtherwise, ended, ended_lines, open_lines, open_problems};
 pub use judged::{JudgedDay, UnusualStream, judge_day};
 use servers::{hint_lines, server_lines};

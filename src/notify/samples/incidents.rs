@@ -306,7 +306,7 @@ fn blind() -> Course {
         "Sent at the second poll in a row that found no server to watch.",
         |i| {
             i.server = ServerName::ACCOUNT.into();
-            let why = "no server is watched: the account has none but those that `ignore_servers` leaves out; leave one of them in";
+            let why = "the account has no server but those that `ignore_servers` leaves out; leave one of them in";
             i.evidence = sight(march(4, 18, 0), 2, why, false, false);
             if let Evidence::Blind(blind) = &mut i.evidence {
                 blind.account = AccountReach::Empty;

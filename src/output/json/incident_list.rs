@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::{Feedback, Incident, IncidentState, Transition};
+use crate::notify::problem_span::whole_span;
 use crate::output::json::evidence::span_json;
 use crate::output::json::{IncidentFields, TransitionView};
 
@@ -26,6 +27,9 @@ struct ListedView<'a> {
     opened_at: String,
     /// Null while it is open.
     resolved_at: Option<String>,
+    /// When the problem began, and when it ended as far as is known: null while it is open.
+    since: String,
+    ended: Option<String>,
     /// Null where nobody did.
     acknowledged_by: Option<&'a str>,
     closed_by: Option<&'a str>,
@@ -39,6 +43,7 @@ struct ListedView<'a> {
 pub fn incidents_json(incidents: &[ListedIncident]) -> Value {
     let view = |listed: &ListedIncident| {
         let incident = &listed.incident;
+        let span = whole_span(incident);
         let acknowledged = incident.acknowledged.as_ref();
         json!(ListedView {
             id: &incident.id,
@@ -51,6 +56,8 @@ pub fn incidents_json(incidents: &[ListedIncident]) -> Value {
                 IncidentState::Open { .. } => None,
                 IncidentState::Resolved { at, .. } => Some(at.to_string()),
             },
+            since: span.from.to_string(),
+            ended: (!incident.is_open()).then(|| span.until.to_string()),
             acknowledged_by: acknowledged.map(|by| by.by.as_str()),
             closed_by: incident.closed_by.as_deref(),
             unread: incident.unread.as_ref().map(span_json),

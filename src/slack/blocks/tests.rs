@@ -302,7 +302,7 @@ fn foreign() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_message_is_within_slacks_limits_and_cannot_mention_or_link(
-        level in prop::sample::select(vec![Level::Wake, Level::Warn, Level::Resolved, Level::Info]),
+        level in prop::sample::select(vec![Level::Wake, Level::Warn, Level::Resolved, Level::Closed, Level::Info]),
         headline in foreign(),
         lines in prop::collection::vec(foreign(), 0..60),
         footer in foreign(),

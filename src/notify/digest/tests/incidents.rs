@@ -109,13 +109,13 @@ fn what_a_person_closed_is_told_as_that_and_not_as_resolved() {
     };
     let one = day(vec![ended(0, Some("ops"))]);
     assert_eq!(verdict(&one), "nothing open, 1 problem closed by hand");
-    let line = "✅ client-0: mail not read since 22:13, closed as real by ops 22:13 · id0";
+    let line = "☑ client-0: mail not read since 22:13, closed as real by ops 22:13 · id0";
     assert_eq!(lines_of(&one)[0], line);
     let both = day(vec![ended(0, Some("ops")), ended(1, None)]);
     let said = "nothing open, 1 problem resolved, 1 closed by hand";
     assert_eq!(verdict(&both), said);
     let many = day((0..8).map(|n| ended(n, Some("ops"))).collect());
-    let line = "✅ 8 servers, mail not read since 22:13, 8 closed by hand: client-0 (id0)";
+    let line = "☑ 8 servers, mail not read since 22:13, 8 closed by hand: client-0 (id0)";
     assert!(
         lines_of(&many)[0].starts_with(line),
         "{:#?}",
@@ -235,7 +235,7 @@ fn what_nobody_watches_any_more_is_not_resolved() {
     };
     let one = day(vec![gone(0)]);
     assert_eq!(verdict(&one), "nothing open, 1 problem no longer watched");
-    let line = "✅ client-0: mail not read since 22:13, no longer watched since 22:13 · id0";
+    let line = "☑ client-0: mail not read since 22:13, no longer watched since 22:13 · id0";
     assert_eq!(lines_of(&one)[0], line);
     let ended = resolved_at(at, blind(1, IncidentState::Open { within_since: None }));
     let mut closed = ended.clone();
@@ -368,7 +368,7 @@ fn a_level_that_has_settled_is_not_called_resolved_and_has_no_empty_window() {
     assert_eq!(
         lines_of(&data),
         [
-            "✅ client-1/outbound: sending has settled at 33% of what it was since Tue 7 Nov 22:13 · send_drop"
+            "☑ client-1/outbound: sending has settled at 33% of what it was since Tue 7 Nov 22:13 · send_drop"
         ]
     );
 }
