@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DAY, Evidence, History, Incident, IncidentState, Rule, Span, Timestamp};
+use super::{DAY, Evidence, HOUR, History, Incident, IncidentState, Rule, Span, Timestamp};
 
 /// Whether an incident was one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +136,11 @@ impl Incident {
         let IncidentState::Resolved { at, .. } = self.state else {
             return None;
         };
-        let from = match self.worst.as_ref().unwrap_or(&self.evidence) {
+        let worst = self.worst.as_ref().unwrap_or(&self.evidence);
+        let from = match worst {
+            Evidence::Silence(silence) if self.was_low() => {
+                silence.gap.from.min(self.first_began())
+            }
             Evidence::Silence(silence) => silence.gap.from,
             Evidence::Drop(drop) => drop.missing_burst.map_or(drop.window.from, |b| b.due_at),
             Evidence::Delivery(delivery) => delivery.since.unwrap_or(self.opened_at),
@@ -147,7 +151,40 @@ impl Incident {
         };
         // One that had been a drop before it was a silence began no later than it opened.
         let from = from.min(self.opened_at);
-        Some(Span::new(from, self.recovered_at.unwrap_or(at).max(from)))
+        let over = self.recovered_at.unwrap_or(at);
+        // The mail between its end and the instant that was sure of it is as usual.
+        let until = match worst {
+            Evidence::Silence(silence) if !self.was_low() => silence.gap.until.min(over),
+            Evidence::Silence(silence) => self
+                .low_until()
+                .map_or(over, |low| low.max(silence.gap.until).min(over)),
+            _ => self.low_until().map_or(over, |low| low.min(over)),
+        };
+        Some(Span::new(from, until.max(from)))
+    }
+
+    /// Returns whether a drop that became worse was less mail before, or after, it was none at all.
+    pub fn was_low(&self) -> bool {
+        let stopped_at = match self.worst.as_ref().unwrap_or(&self.evidence) {
+            Evidence::Silence(silence) => Some(silence.gap.from),
+            Evidence::Delivery(delivery) => delivery.since,
+            _ => return false,
+        };
+        let ended_low = matches!(self.rule, Rule::SendDrop | Rule::DeliveryDrop);
+        let began_before = |at: Timestamp| match self.problem {
+            // What is known of the sample moves its beginning by some minutes.
+            Some(problem) => problem.from + HOUR <= at,
+            None => self.opened_at < at,
+        };
+        ended_low || stopped_at.is_some_and(began_before)
+    }
+
+    /// Returns when the volume was last low of a drop that is over; `None` of anything else, and where that is not known.
+    pub fn low_until(&self) -> Option<Timestamp> {
+        match &self.evidence {
+            Evidence::Drop(drop) if !self.is_open() && !self.is_unwatched() => drop.low_until,
+            _ => None,
+        }
     }
 }
 

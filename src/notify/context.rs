@@ -1,7 +1,7 @@
 //! What a problem is compared with, in the reader's terms: one match for open incidents and one for their ends. Scores,
 //! limits and intervals are for `explain`.
 
-use crate::model::{DropEvidence, Evidence, HOUR, Incident, MINUTE, Rule, Subject, Timestamp};
+use crate::model::{DropEvidence, Evidence, Incident, MINUTE, Rule, Subject, Timestamp};
 use crate::notify::alert::Style;
 use crate::notify::closed::closed_lines;
 use crate::notify::delivery::{delivered_of, delivery_context, delivery_drop_context};
@@ -14,9 +14,7 @@ use crate::notify::problem_span::{lasted, problem_span, unread_phrase};
 use crate::notify::rate::{rate_context, rate_counts};
 use crate::notify::together::{describe_fallen, describe_together};
 use crate::text::elide::elide;
-use crate::text::format::{
-    approx, approx_percent, format_length, plural, short_range, short_time,
-};
+use crate::text::format::{approx, approx_percent, format_length, plural, short_range, short_time};
 use crate::text::sanitize::clean;
 
 /// The maximum number of domains, or of records, that a line names.
@@ -227,12 +225,12 @@ pub(crate) fn resolved_lines(incident: &Incident, at: Timestamp, style: Style) -
             let missing = worst_phrase.unwrap_or_default();
             format!("{} for {lasted} ({range}).", capitalized(&missing))
         }
-        Evidence::Silence(silence) if was_low(incident) => {
+        Evidence::Silence(silence) if incident.was_low() => {
             let stopped = format_length(silence.gap);
             let stop = short_range(silence.gap, at, style.zone);
             format!("It was low for {lasted} ({range}); nothing was sent for {stopped} ({stop}).")
         }
-        Evidence::Delivery(_) if was_low(incident) => format!(
+        Evidence::Delivery(_) if incident.was_low() => format!(
             "Delivery was low for {lasted} ({range}); for a part of it no sampled message was delivered."
         ),
         Evidence::Rate(_) if problem.length() < MINUTE => {
@@ -322,7 +320,7 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
         return Some(format!("about {usual} messages were missing"));
     }
     match worst(incident) {
-        Evidence::Silence(silence) if was_low(incident) => {
+        Evidence::Silence(silence) if incident.was_low() => {
             Some(format!("none for {}", format_length(silence.gap)))
         }
         Evidence::Rate(rate) if rate.rate() > rate.threshold => Some(format!(
@@ -340,22 +338,6 @@ pub(crate) fn worst_phrase(incident: &Incident) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// Returns whether a drop that became worse was less mail before, or after, it was none at all.
-pub(crate) fn was_low(incident: &Incident) -> bool {
-    let stopped_at = match worst(incident) {
-        Evidence::Silence(silence) => Some(silence.gap.from),
-        Evidence::Delivery(delivery) => delivery.since,
-        _ => return false,
-    };
-    let ended_low = matches!(incident.rule, Rule::SendDrop | Rule::DeliveryDrop);
-    let began_before = |at: Timestamp| match incident.problem {
-        // What is known of the sample moves its beginning by some minutes.
-        Some(problem) => problem.from + HOUR <= at,
-        None => incident.opened_at < at,
-    };
-    ended_low || stopped_at.is_some_and(began_before)
 }
 
 /// Returns the evidence of the worst moment, or the latest where none was stored.

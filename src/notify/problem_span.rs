@@ -2,7 +2,7 @@
 
 use crate::model::{Evidence, Incident, IncidentState, Span, Timestamp};
 use crate::notify::alert::Style;
-use crate::notify::context::{was_low, worst};
+use crate::notify::context::worst;
 use crate::text::format::{format_duration, format_length, length_in_minutes, short_range};
 
 /// Returns since when an incident stands, and when it returned, with `time` for the words of an instant: `09:12, returned 13:05`.
@@ -73,12 +73,16 @@ fn last_span(incident: &Incident) -> Span {
         return Span::new(burst.due_at.min(opened_at), until);
     }
     match worst(incident) {
-        Evidence::Silence(silence) if was_low(incident) => {
+        Evidence::Silence(silence) if incident.was_low() => {
             let began = match incident.returned_at() {
                 None => incident.first_began(),
                 Some(returned) => returned,
             };
-            Span::new(silence.gap.from.min(began), until)
+            let low = incident.low_until().map(|low| low.max(silence.gap.until));
+            Span::new(
+                silence.gap.from.min(began),
+                low.map_or(until, |low| low.min(until)),
+            )
         }
         Evidence::Silence(silence) if incident.worst.is_some() => {
             // What was read later may have mail of an earlier time.
@@ -86,6 +90,7 @@ fn last_span(incident: &Incident) -> Span {
             Span::new(gap.from, gap.until.min(until).max(gap.from))
         }
         Evidence::Drop(drop) if incident.worst.is_some() => {
+            let until = incident.low_until().map_or(until, |low| low.min(until));
             Span::new(drop.window.from.min(opened_at), until)
         }
         Evidence::Delivery(delivery) => {

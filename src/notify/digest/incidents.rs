@@ -7,7 +7,7 @@ use crate::notify::Level;
 use crate::notify::alert::{Style, end_level, joint_end_level};
 use crate::notify::answered::person;
 use crate::notify::closed::closed_course;
-use crate::notify::context::{was_low, worst_phrase};
+use crate::notify::context::worst_phrase;
 use crate::notify::describe::{describe_given_up, describe_open_at, describe_settled};
 use crate::notify::digest::{Day, MAX_NAMES};
 use crate::notify::location::location;
@@ -332,7 +332,7 @@ fn ended_line(end: &Transition, data: &Day, now: Timestamp, style: Style) -> Str
         _ => {
             let worst = worst_phrase(incident);
             let worst = worst.map_or_else(String::new, |phrase| format!(", {phrase}"));
-            let rule = match was_low(incident) {
+            let rule = match incident.was_low() {
                 true => incident.rule.weaker_view(),
                 false => incident.rule,
             };
