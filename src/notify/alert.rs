@@ -7,7 +7,7 @@ use crate::notify::context::{context_lines, resolved_lines};
 use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::location::location;
 use crate::notify::problem_span::since_when;
-use crate::notify::runbook::next_step;
+use crate::notify::runbook::{next_step, verdict_question};
 use crate::notify::{Level, Message, headline_with_end};
 use crate::text::format::{format_time, short_time};
 
@@ -30,7 +30,8 @@ pub fn alert(transition: &Transition, style: Style) -> Message {
             "{location}: {}",
             describe_resolved(incident, transition.at, style)
         );
-        let lines = resolved_lines(incident, transition.at, style);
+        let mut lines = resolved_lines(incident, transition.at, style);
+        lines.extend(verdict_question(incident));
         return Message::new(end_level(incident), &headline, lines, &footer);
     }
     let level = Level::from(incident.severity);

@@ -9,7 +9,7 @@ use crate::notify::describe::{describe_open_at, describe_resolved};
 use crate::notify::grouped::{by_reason, group_advice, headline_phrase, name_lines, noun};
 use crate::notify::location::location;
 use crate::notify::problem_span::{self, joint_problem_span, problem_span};
-use crate::notify::runbook::next_step;
+use crate::notify::runbook::{next_step, verdict_question};
 use crate::notify::{Level, Message, headline_with_end};
 use crate::text::format::{format_length, format_time, plural, short_time};
 
@@ -33,6 +33,7 @@ pub fn live_message(notified: &[&Transition], shown: &Transition, style: Style) 
         let headline = headline_with_end(&what, &lasted);
         let lines = resolved_lines(incident, shown.at, style);
         let lines = lines.into_iter().chain(course);
+        let lines = lines.chain(verdict_question(incident));
         return Message::new(end_level(incident), &headline, lines, &footer);
     }
     let days = shown.at.since(incident.opened_at).as_secs() / DAY.as_secs();

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    AccountReach, BounceClass, CanaryOutcome, DAY, Evidence, HOUR, Incident, Rule, StreamKey,
-    Subject, Suppressed, TokenPlace,
+    AccountReach, BounceClass, CanaryOutcome, DAY, Evidence, HOUR, Incident, Rule, Severity,
+    StreamKey, Subject, Suppressed, TokenPlace,
 };
 use crate::notify::context::{capitalized, split_remedy};
 use crate::text::sanitize::clean;
@@ -172,6 +172,19 @@ fn main_class(evidence: &Evidence) -> Option<BounceClass> {
     };
     let most = rate.classes.iter().max_by_key(|(_, n)| *n);
     most.map(|(class, _)| *class)
+}
+
+/// Returns what is asked at the end of a stop that woke people: unless one of them says that it was real, a pause as long is learned as
+/// normal. `None` of anything else.
+pub(crate) fn verdict_question(incident: &Incident) -> Option<String> {
+    let is_stop = incident.rule.problem() == Rule::SendSilence && incident.was_seen_to_end();
+    let asks = is_stop && incident.severity == Severity::Wake && incident.marked_span().is_some();
+    asks.then(|| {
+        format!(
+            "→ If it was an outage, say so, or a pause like it counts as normal: hushwatch incident {} --real",
+            incident.id
+        )
+    })
 }
 
 /// Returns the class of most bounces, where most of the mail that was not delivered bounced.

@@ -19,7 +19,7 @@ use crate::notify::evidence::evidence_lines;
 use crate::notify::location::location;
 use crate::notify::mute::mute_line;
 use crate::notify::problem_span::{lasted, unread_phrase, whole_span};
-use crate::notify::runbook::{advice, commands};
+use crate::notify::runbook::{advice, commands, verdict_question};
 use crate::output::json::evidence::{evidence_json, span_json};
 use crate::output::json::{IncidentView, MuteView, TransitionView};
 use crate::text::elide::{elide, elide_middle};
@@ -166,6 +166,9 @@ pub fn explain(report: &IncidentReport, style: Style) -> Vec<String> {
     } else {
         "If it comes back"
     };
+    let question = verdict_question(now).filter(|_| report.feedback.is_none());
+    let question = question.map(|question| question.replacen("→ ", "", 1));
+    section("Was it real?", question.into_iter().collect());
     section(next, next_steps(report.as_it_stood()));
     lines
 }
