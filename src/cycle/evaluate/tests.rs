@@ -215,7 +215,7 @@ fn what_an_outage_of_the_api_hid_is_told_with_the_figures_of_now() {
     );
     assert_eq!(
         first(told).as_deref(),
-        Some("🔴 WAKE worse shop/outbound: no mail sent for 7 h 10 min")
+        Some("🔴 WAKE shop/outbound: no mail sent for 7 h 10 min")
     );
 }
 
