@@ -28,8 +28,9 @@ const MIN_PAUSE: Duration = WEEK.saturating_mul(2);
 /// ... in a time so many times as short, was a trial, if every pause since is so many times as short ...
 const TRIAL_IN_PAUSE: u32 = 2;
 const USE_IN_PAUSE: u32 = 4;
-/// ... in at least this time, with more mail.
+/// ... in at least this time, with more mail, and so many hours with mail: of fewer gaps too little is known.
 const MIN_USE: Duration = WEEK;
+const MIN_USED_HOURS: usize = 50;
 
 /// Settings that change what is learned of one series.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,6 +99,7 @@ pub(super) fn went_into_use(history: &History, until: Timestamp) -> Option<Times
     };
     let was_tried = longest * USE_IN_PAUSE <= pause.length()
         && last.since(pause.until) >= MIN_USE
+        && used.len() >= MIN_USED_HOURS
         && sent(trial) < sent(used)
         && history.messages.covers(pause)
         && !history.marked.iter().any(is_expected);
