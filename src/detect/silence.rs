@@ -327,9 +327,12 @@ impl Silence {
         let later = MAX_LATER.min(gap.length() / 3);
         let had_pause = |back: u32| {
             let pause = Span::new(gap.from + later - DAY * back, gap.until - DAY * back);
+            // A day without mail, as of a weekend, has no such pause.
+            let before = Span::new(pause.until - DAY, pause.from);
             let after = Span::new(pause.until, pause.from + DAY - later);
             history.messages.covers(pause)
                 && history.sent_in(&[pause]) == 0
+                && history.sent_in(&[before]) > 0
                 && history.sent_in(&[after]) > 0
         };
         let bound = || self.baseline.bound.length(history, gap.from);
