@@ -12,6 +12,7 @@ mod feedback;
 mod gap_bound;
 mod kept;
 mod level;
+mod never_sent;
 mod new_habits;
 mod rates;
 mod recovery;

@@ -22,6 +22,8 @@ pub(super) const LEARNER: u32 = 7;
 /// What is older than this before the week of the last mail teaches nothing: 54 weeks. Hourly counts are kept for 400 days, so all
 /// of it is known, whenever in the two weeks after that it is learned.
 const MAX_AGE: Duration = WEEK.saturating_mul(54);
+/// The same where nothing was ever sent: that nothing was expected either is known after some weeks. It is not kept, but learned in each cycle.
+const MAX_AGE_OF_NONE: Duration = WEEK.saturating_mul(8);
 
 /// What was sent before a pause of at least this length ...
 const MIN_PAUSE: Duration = WEEK.saturating_mul(2);
@@ -112,7 +114,12 @@ impl LearnedTime {
         let until = training_cutoff(history, at);
         // Of a stream that has been silent for long, the oldest weeks go one by one.
         let week = until.floor(WEEK).max(at.floor(WEEK) - WEEK);
-        let since = week - MAX_AGE;
+        let max_age = if history.hours.is_empty() {
+            MAX_AGE_OF_NONE
+        } else {
+            MAX_AGE
+        };
+        let since = week - max_age;
         let is_all_known = history.first_seen_at.is_none_or(|first| first >= since);
         let since = if is_all_known { Timestamp::MIN } else { since };
         let in_use = went_into_use(history, until);
