@@ -86,7 +86,7 @@ impl SecretKind {
             Self::DatabaseUrl => "a database URL",
             Self::SentryDsn => "a Sentry DSN",
             Self::SentryToken => "a Sentry token",
-            Self::SinkSecret => "the secret of a sink",
+            Self::SinkSecret => "a secret of a sink",
         }
     }
 

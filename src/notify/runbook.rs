@@ -181,7 +181,7 @@ pub(crate) fn verdict_question(incident: &Incident) -> Option<String> {
     let asks = is_stop && incident.severity == Severity::Wake && incident.marked_span().is_some();
     asks.then(|| {
         format!(
-            "→ If it was an outage, say so, or a pause like it counts as normal: hushwatch incident {} --real",
+            "If it was an outage, say so, or a pause like it counts as normal: hushwatch incident {} --real",
             incident.id
         )
     })

@@ -167,7 +167,6 @@ pub fn explain(report: &IncidentReport, style: Style) -> Vec<String> {
         "If it comes back"
     };
     let question = verdict_question(now).filter(|_| report.feedback.is_none());
-    let question = question.map(|question| question.replacen("→ ", "", 1));
     section("Was it real?", question.into_iter().collect());
     section(next, next_steps(report.as_it_stood()));
     lines

@@ -67,7 +67,7 @@ pub(super) fn a_gap_is_marked_once_it_is_over(b: &mut Database) {
     let gap = MarkedTime {
         incident: "a".to_owned(),
         rule: Rule::SendSilence,
-        span: span(0, 9000),
+        span: span(0, 7200),
         feedback: said,
     };
     assert_eq!(marked(b), [gap]);
