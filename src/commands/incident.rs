@@ -164,7 +164,7 @@ fn consequence(rule: Rule, judgement: Judgement) -> Option<&'static str> {
             "its time is left out of what is learned as normal"
         }
         Judgement::FalseAlarm if rule.learns_from_sending() => {
-            "its time is learned as one pause of many: one like it may still alert until some were marked, one of more than 1.2 times its length always does"
+            "its time is learned as one normal pause: a pause like it may alert again until several are marked, and one of more than 1.2 times its length is judged without it"
         }
         Judgement::Real if rule.learns_from_delivery() => {
             "the mail of its time is left out of what is usually delivered"

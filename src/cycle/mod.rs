@@ -40,7 +40,7 @@ use tokio::time::Instant;
 use crate::config::StoreSettings;
 use crate::cycle::answers::take_answers;
 use crate::cycle::clock::{ClockSkew, cycle_instant, shared_clock};
-use crate::cycle::deliver::fallback_alert::alert_skew;
+use crate::cycle::deliver::fallback_alert::{alert_skew, end_outage};
 use crate::cycle::deliver::{Trigger, deliver};
 use crate::cycle::digest::{due_digest, write_due_digest};
 use crate::cycle::evaluate::{OtherPolls, evaluate};
@@ -131,9 +131,9 @@ pub async fn run_cycle(
     match &result {
         Ok(_) => {
             context.store.keep_reserve();
-            context.outage.clear();
+            end_outage(&context.config, &context.outage).await;
             context.outage.remember_use();
-            context.clock_outage.clear();
+            end_outage(&context.config, &context.clock_outage).await;
         }
         Err(CycleError::Store(error)) => {
             alert_outage(&context.notifier, &context.config, &context.outage, error).await;

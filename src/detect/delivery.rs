@@ -96,7 +96,7 @@ pub(super) use learn::DELIVERY_LEARNER;
 pub(super) use learn::DeliveryTraining;
 pub(super) use outcome::add_listed_bounces;
 pub use outcome::{DeliveryToday, is_suspicious, sample_outcome, undelivered};
-pub use parts::{SampledPart, sampled_parts};
+pub use parts::{SampledPart, SampledParts, sampled_parts};
 use run::{delivered_again, partial_bounced_share};
 use share::{PRIOR_LOSS, Standing, UsualLoss};
 

@@ -45,7 +45,9 @@ mod uneven_days;
 pub use address_check::{is_check_due, latest_check};
 pub use budget::budget_series;
 pub use canary::evaluate_canary;
-pub use delivery::{SampledPart, is_suspicious, sample_outcome, sampled_parts, undelivered};
+pub use delivery::{
+    SampledPart, SampledParts, is_suspicious, sample_outcome, sampled_parts, undelivered,
+};
 pub use dns::evaluate_dns;
 #[cfg(feature = "doctor")]
 pub use dns::{accept_broken, is_lookup_due, is_senders_due, join_answer};

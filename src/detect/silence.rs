@@ -325,15 +325,26 @@ impl Silence {
     /// `length` holds all the same.
     fn is_repeated(&self, history: &History, gap: Span, length: Duration) -> bool {
         let later = MAX_LATER.min(gap.length() / 3);
+        // By the hours, which the joint mail of several streams has of those days, too.
+        let sends_in = |span: Span| {
+            let next = history.hours.partition_point(|h| h.last_at < span.from);
+            history
+                .hours
+                .get(next)
+                .is_some_and(|h| h.first_at < span.until)
+        };
         let had_pause = |back: u32| {
             let pause = Span::new(gap.from + later - DAY * back, gap.until - DAY * back);
             // A day without mail, as of a weekend, has no such pause.
             let before = Span::new(pause.until - DAY, pause.from);
             let after = Span::new(pause.until, pause.from + DAY - later);
+            // One in which nothing was expected, as at a weekend, explains none in which much is.
             history.messages.covers(pause)
-                && history.sent_in(&[pause]) == 0
-                && history.sent_in(&[before]) > 0
-                && history.sent_in(&[after]) > 0
+                && self.expected(pause)
+                    >= NORMAL_SHARE * self.expected(Span::new(gap.from + later, gap.until))
+                && !sends_in(pause)
+                && sends_in(before)
+                && sends_in(after)
         };
         let bound = || self.baseline.bound.length(history, gap.from);
         gap.length() < DAY

@@ -93,7 +93,12 @@ pub(super) fn went_into_use(history: &History, until: Timestamp) -> Option<Times
         return None;
     }
     let (trial, used) = hours.split_at(place + 1);
-    let longest = used.windows(2).map(|pair| gap(pair).length()).max()?;
+    // By its first weeks, so that no holiday or outage of later makes the pause a habit from one day to the next.
+    let first_weeks = used.partition_point(|hour| hour.first_at < pause.until + 2 * pause.length());
+    let first_weeks = used[..first_weeks]
+        .windows(2)
+        .map(|pair| gap(pair).length());
+    let longest = first_weeks.max()?;
     let sent = |hours: &[HourCount]| hours.iter().map(|hour| hour.sent).sum::<u64>();
     let is_expected = |mark: &MarkedTime| {
         let is_false_alarm = mark.feedback.judgement == Judgement::FalseAlarm;

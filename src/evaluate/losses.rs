@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{History, Incident, Judgement, KnownLoss, StreamId, Timestamp};
+use crate::model::{Evidence, History, Incident, Judgement, KnownLoss, StreamId, Timestamp};
 
 /// Returns the times up to `at` in which, by its incidents, mail of `stream` was not delivered, but for those that people called
 /// false alarms. Of several versions of an incident the last one counts.
@@ -27,6 +27,7 @@ pub fn known_losses<'i>(
             Some(KnownLoss {
                 span: incident.loss_span(at)?,
                 lost_share: incident.lost_share(),
+                by_list: matches!(&incident.evidence, Evidence::DeliveryDrop(drop) if drop.by_list),
             })
         })
         .collect();

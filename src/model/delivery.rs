@@ -47,9 +47,9 @@ pub struct DeliveryEvidence {
 pub struct DeliveryDropEvidence {
     /// When the first message of the time that is judged was sent.
     pub since: Timestamp,
-    /// Sampled messages sent since that are delivered, bounced or old enough to have arrived.
+    /// Sampled messages sent since that are delivered, bounced or old enough to have arrived; all of them where it is by the list.
     pub sampled: u64,
-    /// Those of them that were delivered.
+    /// Those of them that were delivered; by the list, that are not known to have bounced.
     pub delivered: u64,
     /// When the newest of the others was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,6 +157,8 @@ pub struct KnownLoss {
     pub span: Span,
     /// The share of the mail that is lost, where the incident is open and a part still arrives; else 0.
     pub lost_share: f64,
+    /// Whether the list of bounces says so, and not the sample.
+    pub by_list: bool,
 }
 
 /// The newest sampled mail of a loss that seems to be over.

@@ -121,6 +121,9 @@ impl Incident {
     /// Returns the share of the mail that is lost, where it is open and a part still arrives; else 0.
     pub fn lost_share(&self) -> f64 {
         match &self.evidence {
+            Evidence::DeliveryDrop(drop) if self.is_open() && drop.by_list => {
+                (1.0 - drop.share()).clamp(0.05, 0.95)
+            }
             Evidence::DeliveryDrop(drop) if self.is_open() && drop.delivered > 0 => {
                 1.0 - drop.share()
             }
@@ -139,7 +142,8 @@ impl Incident {
         let worst = self.worst.as_ref().unwrap_or(&self.evidence);
         let from = match worst {
             Evidence::Silence(silence) if self.was_low() => {
-                silence.gap.from.min(self.first_began())
+                let began = self.returned_at().unwrap_or_else(|| self.first_began());
+                silence.gap.from.min(began)
             }
             Evidence::Silence(silence) => silence.gap.from,
             Evidence::Drop(drop) => drop.missing_burst.map_or(drop.window.from, |b| b.due_at),

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BounceClass, CanaryEvidence, DeliveredSince, DeliveryDropEvidence, DeliveryEvidence,
-    DnsDriftEvidence, DomainBlocksEvidence, LastingExcess, RateEvidence, Rule, ServerName,
-    Severity, SmtpErrorEvidence, Span, StreamId, StreamKey, Suppressed, Tag, Timestamp, UNSETTLED,
+    DnsDriftEvidence, DomainBlocksEvidence, DropEvidence, LastingExcess, NewLevel, RateEvidence,
+    Rule, ServerName, Severity, SmtpErrorEvidence, Span, StreamId, StreamKey, Suppressed, Tag,
+    Timestamp, UNSETTLED,
 };
 
 /// What a rule says of one instant.
@@ -176,52 +177,6 @@ impl SilenceEvidence {
     }
 }
 
-/// Far less mail than expected.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DropEvidence {
-    /// The window.
-    pub window: Span,
-    /// Messages sent in it.
-    pub sent: u64,
-    /// Messages expected in it.
-    pub expected: f64,
-    /// How much speaks for a drop: a sum over the hours of the window.
-    #[serde(default)]
-    pub evidence: f64,
-    /// From which evidence on it is a drop.
-    #[serde(default)]
-    pub limit: f64,
-    /// How many times a year this stream's own dips are expected to reach as far.
-    #[serde(default)]
-    pub times_a_year: f64,
-    /// The accepted false silence alarms a year, of the installation.
-    pub false_alarms_per_year: f64,
-    /// When the volume was last less than usual: what came after it was as much as ever, though it took a while to be sure. `None`
-    /// where hours do not show it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub low_until: Option<Timestamp>,
-    /// The burst that is missing, where that is what was expected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing_burst: Option<MissingBurst>,
-    /// The lower level that has become normal meanwhile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settled: Option<NewLevel>,
-    /// The streams whose volume fell together, where the mail of several is judged as one; else empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub streams: Vec<StreamKey>,
-}
-
-/// A level of volume that stayed below the one before it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NewLevel {
-    /// The first day at it.
-    pub since: Timestamp,
-    /// Messages a day since then.
-    pub per_day: f64,
-    /// Messages that the same days would have had before.
-    pub per_day_before: f64,
-}
-
 /// Polls in a row that were not complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlindEvidence {
@@ -353,6 +308,10 @@ impl Evidence {
     #[must_use]
     pub fn into_end_of(mut self, known: &Self) -> Self {
         if let Self::Drop(drop) = &mut self {
+            // The sum falls once mail is back, and its time may begin anew before that is sure.
+            if let Self::Drop(known) = known {
+                drop.low_until = drop.low_until.max(known.low_until);
+            }
             match known.overdue_burst() {
                 Some(_) => drop.settled = None,
                 None => drop.missing_burst = None,
@@ -427,6 +386,12 @@ impl Evidence {
         match (self, known) {
             (Self::ServerChange(change), Self::ServerChange(known)) => {
                 change.current != known.current
+            }
+            // The list has all messages, the sample a few.
+            (Self::DeliveryDrop(drop), Self::DeliveryDrop(known))
+                if drop.by_list != known.by_list =>
+            {
+                1.0 - drop.share() >= 2.0 * (1.0 - known.share())
             }
             // Days have more bounces than hours: of these only the shares compare.
             (Self::Rate(rate), Self::Rate(known))

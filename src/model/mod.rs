@@ -8,6 +8,7 @@ mod coverage;
 mod delivery;
 mod dns;
 mod domain_blocks;
+mod drop;
 mod duration;
 mod feedback;
 mod finding;
@@ -42,11 +43,12 @@ pub use dns::{BrokenRecord, DnsAnswer, DnsDriftEvidence, DnsFault, DnsRecord, Go
 pub use domain_blocks::{
     BLOCKS_LOOKBACK, BlockedRecipient, BlockingDomain, DomainBlocksEvidence, OlderBlocks,
 };
+pub use drop::{DropEvidence, NewLevel};
 pub use duration::{DurationError, parse_duration, parse_duration_within};
 pub use feedback::{Feedback, Judgement, MarkedTime};
 pub use finding::{
-    AccountReach, BlindEvidence, DropEvidence, Evidence, Finding, MissingBurst, NewLevel,
-    ServerChange, SilenceEvidence, TokenPlace, Verdict,
+    AccountReach, BlindEvidence, Evidence, Finding, MissingBurst, ServerChange, SilenceEvidence,
+    TokenPlace, Verdict,
 };
 pub use history::{
     BounceEvent, BouncedMessages, CumulativeCounts, FailedMessages, HOURS_KEPT, History, HourCount,

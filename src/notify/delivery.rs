@@ -10,6 +10,9 @@ use crate::text::format::{
     approx_percent, count, format_length, plural, short_range, short_time, was_or_were,
 };
 
+/// A share of bounces of which no number is told.
+const NEXT_TO_NONE: f64 = 0.001;
+
 /// Returns `74 of 123 sampled messages were delivered (60%), usually 99%`, or by the list of bounces `145 of 300 messages bounced (48%),
 /// usually 0.4%`.
 pub(super) fn describe_delivery_drop(drop: &DeliveryDropEvidence) -> String {
@@ -17,11 +20,14 @@ pub(super) fn describe_delivery_drop(drop: &DeliveryDropEvidence) -> String {
         true => (1.0 - drop.share(), 1.0 - drop.usual),
         false => (drop.share(), drop.usual),
     };
+    let usual = match drop.by_list && usual < NEXT_TO_NONE {
+        true => "usually next to none".to_owned(),
+        false => usual_share(usual, !drop.usual_in_general),
+    };
     format!(
-        "{} ({}), {}",
+        "{} ({}), {usual}",
         delivered_of(drop),
-        approx_percent(share),
-        usual_share(usual, !drop.usual_in_general)
+        approx_percent(share)
     )
 }
 
@@ -89,7 +95,7 @@ pub(super) fn delivery_drop_context(
 ) -> String {
     if drop.by_list {
         let since = short_time(drop.since, at, style.zone);
-        return format!("Since {since}, by the list of bounces.");
+        return format!("These went out from {since} on; Postmark lists their bounces.");
     }
     let types = list_types(&drop.reasons);
     let types = match types.strip_prefix(": ") {

@@ -22,6 +22,12 @@ pub fn database_alert(error: &str) -> Message {
     Message::new(Level::Wake, headline, lines, OUTAGE_FOOTER)
 }
 
+/// Returns that hushwatch can work again, which who was alerted by a pager hears: nothing else closes an alert there.
+pub fn outage_ended() -> Message {
+    let headline = "hushwatch works again: what was recorded before is reported now";
+    Message::new(Level::Resolved, headline, [], "")
+}
+
 /// Returns the alert that the clock, which says `machine`, is not believed beside Postmark's.
 pub fn clock_alert(machine: Timestamp, postmark: Timestamp) -> Message {
     let in_utc = |at| format_date_time(at, Zone::UTC);

@@ -177,11 +177,12 @@ fn main_class(evidence: &Evidence) -> Option<BounceClass> {
 /// Returns what is asked at the end of a stop that woke people: unless one of them says that it was real, a pause as long is learned as
 /// normal. `None` of anything else.
 pub(crate) fn verdict_question(incident: &Incident) -> Option<String> {
-    let is_stop = incident.rule.problem() == Rule::SendSilence && incident.was_seen_to_end();
+    let is_stop = incident.rule == Rule::SendSilence && !incident.was_low();
+    let is_stop = is_stop && incident.was_seen_to_end();
     let asks = is_stop && incident.severity == Severity::Wake && incident.marked_span().is_some();
     asks.then(|| {
         format!(
-            "If it was an outage, say so, or a pause like it counts as normal: hushwatch incident {} --real",
+            "Was it an outage? Then mark it, else a pause like it counts as normal: hushwatch incident {} --real",
             incident.id
         )
     })

@@ -124,7 +124,9 @@ impl Readiness {
         reasons.extend(refused);
         let late = |at| format!("a message waits since {}", format_time(at, zone));
         let late = self.undelivered_since.map(late);
-        reasons.extend(late.filter(|_| self.refused.is_empty()));
+        let mut refused = self.refused.iter();
+        let is_said = refused.any(|of| Some(of.since) == self.undelivered_since);
+        reasons.extend(late.filter(|_| !is_said));
         let line = |reason| format!("NOT READY: {reason}");
         reasons.into_iter().map(line).collect()
     }

@@ -60,6 +60,8 @@ pub fn happened(body: &str) -> Option<Happened> {
 pub(super) struct Fields {
     /// None in an alert of hushwatch itself.
     incident: Option<String>,
+    /// In such an alert what it is about; without it, which earlier versions stored, it is known by its time.
+    outage: Option<String>,
     at: String,
     transition: Happened,
     pub severity: Severity,
@@ -83,7 +85,7 @@ impl Fields {
         self.transition == Happened::Resolved
     }
 
-    /// Returns by which id its steps belong together; an alert of hushwatch itself has but one, and is known by its time.
+    /// Returns by which id its steps belong together.
     pub(super) fn thread(&self) -> String {
         let time = || {
             self.at
@@ -91,7 +93,8 @@ impl Fields {
                 .filter(char::is_ascii_alphanumeric)
                 .collect()
         };
-        self.incident.clone().unwrap_or_else(time)
+        let id = self.incident.as_ref().or(self.outage.as_ref());
+        id.cloned().unwrap_or_else(time)
     }
 
     fn rule(&self) -> &str {

@@ -219,7 +219,7 @@ fn a_false_alarm_is_closed_and_stays_closed_while_nothing_new_happens(process: P
     );
     assert_eq!(
         both[1].title(),
-        "🟠 WARN still shop/outbound: 5 recipient domains blocked mail in 24 h: example.org (40), mail.example.com (33), example.com (28) and 2 more, day 2"
+        "🟠 WARN shop/outbound: 5 recipient domains blocked mail in 24 h: example.org (40), mail.example.com (33), example.com (28) and 2 more, day 2"
     );
     assert_ne!(incident(&world)["incident"], id.as_str());
 }

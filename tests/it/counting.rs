@@ -183,7 +183,7 @@ fn a_drop_of_a_large_sender_is_reported() {
     assert_eq!(steps, ["send_drop opened"]);
     assert_eq!(
         world.posted(),
-        ["🟠 WARN shop/outbound: 178 messages sent in 1 h, about 2,502 would be normal",]
+        ["🟠 WARN shop/outbound: 178 messages sent in 1 h, about 2,500 would be normal",]
     );
 }
 

@@ -27,7 +27,7 @@ fn a_person_says_whether_an_incident_was_real_and_may_take_it_back(process: Proc
     let text = said.report.as_str().expect("text");
     assert_eq!(
         text,
-        "a false alarm: xkjygrje send_silence on shop/outbound\nonce it is over, its time is learned as one pause of many: one like it may still alert until some were marked, one of more than 1.2 times its length always does\nit is still open: `hushwatch incident xkjygrje --close` closes it\n"
+        "a false alarm: xkjygrje send_silence on shop/outbound\nonce it is over, its time is learned as one normal pause: a pause like it may alert again until several are marked, and one of more than 1.2 times its length is judged without it\nit is still open: `hushwatch incident xkjygrje --close` closes it\n"
     );
     world.hours("2026-03-03T12:00:00Z", "2026-03-03T16:00:00Z");
     assert_eq!(
@@ -52,7 +52,7 @@ fn a_person_says_whether_an_incident_was_real_and_may_take_it_back(process: Proc
     let text = world.run(&["explain", &id]);
     let text = text.report.as_str().expect("text");
     assert_line(text, "Real, as john said Tue 3 Mar 2026 16:10");
-    assert_line(text, "Without 07:59–14:00 (xkjygrje): real, as john said");
+    assert_line(text, "Without 07:59–12:00 (xkjygrje): real, as john said");
     let unknown = world.run(&["incident", "nobody00", "--real"]);
     assert_eq!(unknown.code, 1, "{}", unknown.stderr);
     let both = world.run(&["incident", &id, "--real", "--close"]);

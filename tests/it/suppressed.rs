@@ -116,9 +116,7 @@ fn a_bounce_is_reported_by_its_own_rule_and_what_stays_suppressed_is_reported_af
     world.cycle(at(START) + DAY + HOUR);
     assert_eq!(
         world.alerts(),
-        [
-            "🟠 WARN still shop/outbound: Postmark no longer sends to ops@example.com (HardBounce), day 2"
-        ]
+        ["🟠 WARN shop/outbound: Postmark no longer sends to ops@example.com (HardBounce), day 2"]
     );
 }
 

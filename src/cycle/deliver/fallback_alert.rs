@@ -14,7 +14,7 @@ use crate::cycle::outage::{Mark, Outage, OutageSubject, Stage};
 use crate::cycle::stored_message::to_unstored_row;
 use crate::model::{DAY, Timestamp};
 use crate::notify::Message;
-use crate::notify::notice::{clock_alert, database_alert};
+use crate::notify::notice::{clock_alert, database_alert, outage_ended};
 use crate::sink::SinkClient;
 use crate::slack::{LookupResult, RetryClass};
 use crate::store;
@@ -60,6 +60,33 @@ async fn alert_all(notifier: &Notifier, config: &Config, outage: &Outage, messag
     }
 }
 
+/// Tells each sink that was alerted that the outage is over, since a pager's alert ends by nothing else, and forgets the outage. One that does
+/// not take it now is told by the next cycle.
+pub(crate) async fn end_outage(config: &Config, outage: &Outage) {
+    let mut is_told = true;
+    for sink in &config.sinks {
+        let channel = sink.channel();
+        let was_alerted = |mark: Mark| mark.stage != Stage::Lost;
+        if !outage.read(&channel).is_some_and(was_alerted) {
+            continue;
+        }
+        let now = clock::now();
+        let key = format!("{}{:x}end", message_key(outage), now.0);
+        let body = to_sink_body(outage, "resolved", now, &outage_ended().to_text());
+        match send_to(sink, config.slack.timeout, (&key, &body), now).await {
+            Err((class, why)) if class != RetryClass::Permanent => {
+                tracing::warn!(error = %why, "failed to say that the outage is over");
+                is_told = false;
+            }
+            _ => outage.forget(&channel),
+        }
+    }
+    match is_told {
+        true => outage.clear(),
+        false => outage.forget(SLACK),
+    }
+}
+
 async fn alert_once(notifier: &Notifier, outage: &Outage, message: &Message) {
     let Some(attempt) = Attempt::begin(outage, SLACK) else {
         return;
@@ -90,26 +117,32 @@ async fn alert_sink_once(sink: &SinkConfig, timeout: Duration, outage: &Outage, 
     attempt.begin_repeat();
     let at = attempt.unconfirmed.map_or(attempt.now, |sent| sent.at);
     let key = format!("{}{:x}", message_key(outage), at.0);
-    let body = to_sink_body(at, &message.to_text());
-    let send = async {
-        let refuse = |why: String| {
-            (
-                RetryClass::Permanent,
-                format!("sink `{}`: {why}", sink.name),
-            )
-        };
-        let client = SinkClient::new(&sink.name, sink.destination().map_err(refuse)?, timeout);
-        let client = client.map_err(|why| (why.class, why.to_string()))?;
-        let sent = client.send(&key, &body, attempt.now).await;
-        sent.map(drop).map_err(|why| (why.class, why.to_string()))
-    };
-    attempt.end(send.await);
+    let body = to_sink_body(outage, "opened", at, &message.to_text());
+    attempt.end(send_to(sink, timeout, (&key, &body), attempt.now).await);
 }
 
-/// Returns the alert as sinks get it: the object of a step, which is of no incident.
-fn to_sink_body(at: Timestamp, text: &str) -> String {
+/// Sends `body` to a sink under `key`.
+async fn send_to(
+    sink: &SinkConfig,
+    timeout: Duration,
+    (key, body): (&str, &str),
+    now: Timestamp,
+) -> Result<(), (RetryClass, String)> {
+    let refuse = |why: String| {
+        let why = format!("sink `{}`: {why}", sink.name);
+        (RetryClass::Permanent, why)
+    };
+    let client = SinkClient::new(&sink.name, sink.destination().map_err(refuse)?, timeout);
+    let client = client.map_err(|why| (why.class, why.to_string()))?;
+    let sent = client.send(key, body, now).await;
+    sent.map(drop).map_err(|why| (why.class, why.to_string()))
+}
+
+/// Returns an alert as sinks get it: the object of a step, which is of no incident, but of an outage by whose id it ends.
+fn to_sink_body(outage: &Outage, transition: &str, at: Timestamp, text: &str) -> String {
     json!({
-        "at": at.to_string(), "transition": "opened", "incident": null, "rule": null, "severity": "wake",
+        "at": at.to_string(), "transition": transition, "incident": null, "rule": null, "severity": "wake",
+        "outage": message_key(outage),
         "server": null, "stream": null, "numerator": null, "denominator": null, "rate": null,
         "told": true, "text": text,
     })

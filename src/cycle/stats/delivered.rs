@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::detect::interval::{StratifiedShare, Stratum, clopper_pearson, stratified};
-use crate::detect::{SampledPart, sample_outcome, sampled_parts};
+use crate::detect::{SampledPart, SampledParts, sample_outcome, sampled_parts};
 use crate::model::{
     BounceClass, Coverage, DAY, History, KnownLoss, SampleOutcome, SampledMessage, Span,
 };
@@ -60,7 +60,7 @@ impl SentMail {
     /// Returns the 95% interval of the same. Of the messages for which the sample does not stand none may be delivered, or all.
     pub(crate) fn delivered_range(self, sample: &WeighedSample) -> (u64, u64) {
         let (low, high) = self.sampled_range(sample);
-        let unknown = sample.unknown;
+        let unknown = sample.unknown + sample.guessed;
         let known = self.sent.saturating_sub(unknown) as f64 / self.sent.max(1) as f64;
         let of_known = |delivered: u64| (delivered as f64 * known).round() as u64;
         (of_known(low), (of_known(high) + unknown).min(self.sent))
@@ -118,6 +118,8 @@ pub(crate) struct WeighedSample {
     parts: Vec<WeighedPart>,
     /// Messages of hours of which the sample says nothing.
     pub unknown: u64,
+    /// Messages of before the first start: see [`SampledParts::guessed`].
+    guessed: u64,
 }
 
 /// A part of the span for which its sample stands alone.
@@ -132,7 +134,11 @@ struct WeighedPart {
 impl WeighedSample {
     /// Returns what the sample says of `span`, each of its parts weighed by what was sent in it.
     pub(crate) fn from_history(history: &History, span: Span) -> Self {
-        let (parts, unknown) = sampled_parts(history, span);
+        let SampledParts {
+            parts,
+            unknown,
+            guessed,
+        } = sampled_parts(history, span);
         let events = history.bounce_events_in(span).iter();
         let failures = events.filter(|event| event.class.is_failure());
         let failures: Vec<_> = failures
@@ -141,6 +147,7 @@ impl WeighedSample {
         if parts.is_empty() {
             return Self {
                 unknown,
+                guessed,
                 ..Self::even(sample_outcome(&history.sampled, span))
             };
         }
@@ -156,6 +163,7 @@ impl WeighedSample {
         Self {
             parts: parts.into_iter().map(weigh).collect(),
             unknown,
+            guessed,
         }
     }
 
@@ -169,6 +177,7 @@ impl WeighedSample {
         Self {
             parts: vec![part],
             unknown: 0,
+            guessed: 0,
         }
     }
 

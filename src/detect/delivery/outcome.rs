@@ -7,7 +7,7 @@ use super::{
     Unchecked, has_bounced, is_lost, is_overdue, state_at, within,
 };
 use crate::model::{
-    Evidence, Finding, History, ListedBounces, Rule, SampleOutcome, SampledMessage, Span,
+    DAY, Evidence, Finding, History, ListedBounces, Rule, SampleOutcome, SampledMessage, Span,
     Timestamp, UsualDelivery,
 };
 
@@ -18,6 +18,8 @@ const MIN_UNCONFIRMED_EVIDENCE: f64 = 6.9;
 /// What is suspicious is younger.
 const SUSPICIOUS_LOOKBACK: Duration = Duration::from_secs(2 * 86_400);
 
+/// The time before the first start for which the mail after it stands, as a guess: none of it was sampled.
+pub(super) const GUESSED_BEFORE: Duration = DAY;
 /// A time without sampled mail that is no longer than this may be left to the mail around it.
 const MAX_UNSAMPLED: Duration = Duration::from_secs(3 * 3600);
 /// Nor is one with less mail than this multiple of what is sent on average for each sampled message: where any message is as likely to be
@@ -72,12 +74,10 @@ pub(super) fn is_known(state: DeliveryState) -> bool {
 
 /// Returns the parts of `span` of which the sample says nothing: hours in a row since the first start with far more mail than is sent for
 /// each sampled message, which is more than the chance of the draw leaves out; the newest mail, where what was sampled of it has no news
-/// yet; and what was sent before the first start.
+/// yet; and what was sent long before the first start.
 pub(super) fn unsampled(history: &History, span: Span) -> Vec<Span> {
-    // What was sent before the first start was never sampled, and the time after it does not stand for it: trouble may be why somebody
-    // began to look.
     let begin = history.installed_at.unwrap_or(span.from).max(span.from);
-    let before = Span::new(span.from, begin);
+    let before = Span::new(span.from, span.from.max(begin - GUESSED_BEFORE));
     let span = Span::new(begin, span.until);
     let sampled = within(&history.sampled, span).iter();
     let known = sampled.filter(|mail| is_known(state_at(mail, span.until)));

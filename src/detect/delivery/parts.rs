@@ -9,7 +9,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::outcome::{is_known, outcome_of, unsampled};
+use super::outcome::{GUESSED_BEFORE, is_known, outcome_of, unsampled};
 use super::{state_at, within};
 use crate::model::{Coverage, HOUR, History, SampleOutcome, SampledMessage, Span, Timestamp};
 
@@ -30,12 +30,25 @@ pub struct SampledPart {
     pub outcome: SampleOutcome,
 }
 
-/// Returns the parts of `span` since the first start of which the sample says something, in order, and how many messages were sent in
-/// those of which it says nothing.
-pub fn sampled_parts(history: &History, span: Span) -> (Vec<SampledPart>, u64) {
+/// What the sample says of a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampledParts {
+    /// The parts since the first start of which it says something, in order.
+    pub parts: Vec<SampledPart>,
+    /// Messages sent in those of which it says nothing.
+    pub unknown: u64,
+    /// Messages sent in the day before the first start. None of them was sampled: what came after them is a guess of what became of
+    /// them, but not how sure that is, since trouble may be why somebody began to look.
+    pub guessed: u64,
+}
+
+/// Returns what the sample says of the parts of `span`.
+pub fn sampled_parts(history: &History, span: Span) -> SampledParts {
     let holes = unsampled(history, span);
     let unknown = history.sent_in(&holes);
     let begin = history.installed_at.unwrap_or(span.from).max(span.from);
+    let guessed = Span::new(span.from.max(begin - GUESSED_BEFORE), begin);
+    let guessed = history.sent_in(&[guessed]);
     // A hole begins with the last message that is known, which is no part of it.
     let after_message = |hole: &Span| match hole.from {
         from if from == begin => *hole,
@@ -67,7 +80,11 @@ pub fn sampled_parts(history: &History, span: Span) -> (Vec<SampledPart>, u64) {
         }
     });
     let parts = parts.filter(|part| part.outcome.settled() > 0);
-    (parts.collect(), unknown)
+    SampledParts {
+        parts: parts.collect(),
+        unknown,
+        guessed,
+    }
 }
 
 /// Returns an hour, or more where `span` has too many.
@@ -216,7 +233,7 @@ mod tests {
     /// What was sent in each part, and sampled of it.
     fn parts(of: &[(u32, u32)]) -> Vec<(u64, u64)> {
         let (history, span) = hours(of);
-        let (parts, unknown) = sampled_parts(&history, span);
+        let SampledParts { parts, unknown, .. } = sampled_parts(&history, span);
         assert_eq!(unknown, 0);
         let part = |part: &SampledPart| (part.sent, part.outcome.settled());
         parts.iter().map(part).collect()
@@ -266,7 +283,7 @@ mod tests {
             .chain([(10, 2); 8])
             .collect();
         let (history, span) = hours(&day);
-        let (parts, unknown) = sampled_parts(&history, span);
+        let SampledParts { parts, unknown, .. } = sampled_parts(&history, span);
         let [part] = parts.as_slice() else {
             panic!("{parts:?}")
         };

@@ -279,6 +279,7 @@ fn apply(world: &mut World, kept: &mut BTreeMap<Series, Learned>, change: Change
         Change::Tell => world.told.extend(world.lost.last().map(|span| KnownLoss {
             span: *span,
             lost_share: 1.0,
+            by_list: false,
         })),
         Change::Lose => kept.clear(),
         Change::Damage => {

@@ -84,6 +84,7 @@ fn temporary_bounces_of_a_newsletter_that_had_none_are_unusual() {
     let told = KnownLoss {
         span: day(),
         lost_share: 0.0,
+        by_list: false,
     };
     assert_eq!(found(&news, &[told]), []);
 }
