@@ -76,9 +76,10 @@ fn summary(incident: &Incident, style: Style) -> String {
             "{closed} {at}, it had stood since {from} {zone}{worst}"
         ));
     }
-    let ended = match incident.rule.is_of_events() {
-        true => "expired",
-        false => "resolved",
+    let ended = match () {
+        () if incident.rule.is_of_events() => "expired",
+        () if incident.was_seen_to_end() => "resolved",
+        () => "ended",
     };
     if span.length() < MINUTE {
         // Of one bounce, or of some of one moment.

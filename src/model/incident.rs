@@ -339,6 +339,11 @@ impl Incident {
         !is_open_ended && !self.rule.is_of_events()
     }
 
+    /// Whether it is known when its problem ended: it was seen to, or was of single events, of which the last one is.
+    pub fn is_end_known(&self) -> bool {
+        self.was_seen_to_end() || (!self.is_open() && self.rule.is_of_events())
+    }
+
     /// Whether it ended because it is no longer watched.
     pub const fn is_unwatched(&self) -> bool {
         let state = &self.state;

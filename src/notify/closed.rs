@@ -29,8 +29,13 @@ pub(super) fn closed_headline(incident: &Incident) -> Option<String> {
         (Evidence::ServerChange(change), Some(person)) => {
             format!("{} was accepted by {}", other_server(change), clean(person))
         }
-        // Some mail would have ended it.
-        _ if incident.rule == Rule::SendSilence && incident.closed_and_may_go_on().is_some() => {
+        // Where some came, though too little, it is not.
+        (Evidence::Silence(silence), _)
+            if incident.closed_and_may_go_on().is_some()
+                && silence
+                    .last_sent
+                    .is_none_or(|sent| sent <= incident.opened_at) =>
+        {
             format!("{closed}, mail is still stopped")
         }
         _ => format!("{}, {closed}", problem_name(incident.rule)),
@@ -239,6 +244,19 @@ mod tests {
         let again =
             "opens again in 24 h, or once no mail was sent for 8 h, or as soon as it is a wake.";
         assert!(text.contains(again), "{text}");
+    }
+
+    #[test]
+    fn a_stop_that_a_person_closed_after_some_mail_came_is_not_said_to_go_on() {
+        let mut stop = closed_stop(4);
+        if let Evidence::Silence(silence) = &mut stop.evidence {
+            silence.last_sent = Some(stop.opened_at + HOUR / 12);
+        }
+        let headline = closed_headline(&stop);
+        assert_eq!(
+            headline.as_deref(),
+            Some("no mail sent, closed as real by ops")
+        );
     }
 
     #[test]

@@ -38,7 +38,10 @@ fn cells(listed: &ListedIncident, now: Timestamp, style: Style) -> [String; 8] {
     let incident = &listed.incident;
     let (lasted, what) = match resolved_at(incident) {
         Some(_) => {
-            let lasted = problem_span::lasted(incident, problem_span::whole_span(incident));
+            let mut lasted = problem_span::lasted(incident, problem_span::whole_span(incident));
+            if !incident.is_end_known() {
+                lasted = format!("{lasted}, closed");
+            }
             let settled = incident.evidence.new_level().map(describe_settled);
             let settled = settled.map_or_else(String::new, |settled| format!("; {settled}"));
             (lasted, describe_worst(incident, now, style) + &settled)

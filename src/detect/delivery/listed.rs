@@ -93,6 +93,9 @@ fn listed_drop(
 ) -> Option<DeliveryDropEvidence> {
     let newest = Span::before(at, NEWEST);
     let (uncounted, sent) = failed_in(history, newest, is_uncounted);
+    if uncounted < MIN_OPENING || (uncounted as f64) < MIN_OPENING_SHARE * sent as f64 {
+        return None;
+    }
     // What incidents tell of is not usual, unless a person called it a false alarm.
     let before = Span::new(at - LOOKBACK * USUAL_WEEKS, newest.from);
     let before = losses
@@ -115,8 +118,7 @@ fn listed_drop(
     });
     let usual = shares.fold(usual, f64::max);
     let (least, _) = clopper_pearson(uncounted, sent, OPENING_CONFIDENCE);
-    let is_much = uncounted >= MIN_OPENING && uncounted as f64 >= MIN_OPENING_SHARE * sent as f64;
-    if !is_much || least <= 2.0 * usual {
+    if least <= 2.0 * usual {
         return None;
     }
     // It began with the first of many within an hour: a stray one before it is no part of it.

@@ -29,11 +29,20 @@ pub(crate) fn open_problems(data: &Day) -> Vec<&Incident> {
 
 /// Returns the incidents by which people know of all of `open`, each with those that it hides.
 pub(crate) fn by_cause(open: &[Incident]) -> Vec<(&Incident, Vec<&Incident>)> {
-    let all: Vec<&Incident> = open.iter().collect();
+    let all = known(open.iter());
+    let told_part = |joint: &Incident| {
+        let mut parts = all.iter().copied();
+        parts.find(|part| part.notified && part.is_part_of(joint))
+    };
     let mut causes = Vec::new();
     let mut hidden: BTreeMap<&str, Vec<&Incident>> = BTreeMap::new();
     for incident in open {
-        match line_of(incident, &all) {
+        let is_known = all.iter().any(|known| known.id == incident.id);
+        let cause = match is_known {
+            true => line_of(incident, &all),
+            false => told_part(incident),
+        };
+        match cause {
             Some(cause) => hidden.entry(&cause.id).or_default().push(incident),
             None => causes.push(incident),
         }

@@ -57,7 +57,7 @@ pub fn incidents_json(incidents: &[ListedIncident]) -> Value {
                 IncidentState::Resolved { at, .. } => Some(at.to_string()),
             },
             since: span.from.to_string(),
-            ended: (!incident.is_open()).then(|| span.until.to_string()),
+            ended: incident.is_end_known().then(|| span.until.to_string()),
             acknowledged_by: acknowledged.map(|by| by.by.as_str()),
             closed_by: incident.closed_by.as_deref(),
             unread: incident.unread.as_ref().map(span_json),
