@@ -165,6 +165,8 @@ mod tests {
         assert_eq!(title(&bounce), expired);
         let mut end = course_of(Rule::SendSilence).step("resolved").clone();
         assert!(title(&end).starts_with("✅ RESOLVED "), "{}", title(&end));
+        let opened = course_of(Rule::SendSilence).step("opened").clone();
+        end.incident.evidence = opened.incident.evidence;
         end.incident.recovered_at = None;
         end.incident.closed_by = Some("ops".to_owned());
         let closed = "☑ CLOSED shop/outbound: closed by ops, mail is still stopped";
