@@ -78,7 +78,7 @@ impl DeliveryModel {
                 false => Verdict::Within,
             };
             if drop.verdict == Verdict::Unresolved {
-                *evidence = listed_since(history, loss.span.from, at);
+                *evidence = listed_since(history, losses, loss.span.from, at);
             }
         }
     }
@@ -96,16 +96,8 @@ fn listed_drop(
     if uncounted < MIN_OPENING || (uncounted as f64) < MIN_OPENING_SHARE * sent as f64 {
         return None;
     }
-    // What incidents tell of is not usual, unless a person called it a false alarm.
     let before = Span::new(at - LOOKBACK * USUAL_WEEKS, newest.from);
-    let before = losses
-        .iter()
-        .fold(Coverage::from_spans([before]), |before, loss| {
-            before.without(loss.span)
-        });
-    let before = before.spans().iter();
-    let before = before.map(|span| failed_in(history, *span, is_uncounted));
-    let usual = usual_failed(before.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1)));
+    let usual = usual_failed(failed_before(history, losses, before, is_uncounted));
     let is_told = |span: Span| {
         let mut losses = losses.iter();
         losses.any(|loss| !loss.span.intersect(span).is_empty())
@@ -129,13 +121,38 @@ fn listed_drop(
     let since = many.next().map_or(times.first(), |of| of.first()).copied();
     let since = since.unwrap_or(newest.from);
     let was_told = losses.iter().any(|loss| loss.span.until >= since);
-    (!was_told).then(|| listed_since(history, since, at))
+    (!was_told).then(|| listed_since(history, losses, since, at))
+}
+
+/// Returns how many messages of `span` bounced, and how many were sent, without the times that incidents tell of: these are not usual,
+/// unless a person called one a false alarm.
+fn failed_before(
+    history: &History,
+    losses: &[KnownLoss],
+    span: Span,
+    counts: impl Fn(&BounceEvent) -> bool,
+) -> (u64, u64) {
+    let times = Coverage::from_spans([span]);
+    let times = losses
+        .iter()
+        .fold(times, |times, loss| times.without(loss.span));
+    let of = times
+        .spans()
+        .iter()
+        .map(|span| failed_in(history, *span, &counts));
+    of.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
 }
 
 /// Returns what the list says of the mail sent from `since` on.
-fn listed_since(history: &History, since: Timestamp, at: Timestamp) -> DeliveryDropEvidence {
+fn listed_since(
+    history: &History,
+    losses: &[KnownLoss],
+    since: Timestamp,
+    at: Timestamp,
+) -> DeliveryDropEvidence {
     let (bounced, sampled) = failed_in(history, Span::new(since, at), is_failed);
-    let before = failed_in(history, Span::new(since - LOOKBACK, since), is_failed);
+    let before = Span::new(since - LOOKBACK * USUAL_WEEKS, since);
+    let before = failed_before(history, losses, before, is_failed);
     DeliveryDropEvidence {
         since,
         sampled,
